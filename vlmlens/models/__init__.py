@@ -1,0 +1,70 @@
+"""Models by name: the lab's own, and Hugging Face families from a folder or the hub."""
+
+from dataclasses import dataclass
+
+from vlmlens.errors import ModelError
+from vlmlens.lab.fusion import WIRINGS
+from vlmlens.lab.weights import SEEDS, LabName
+from vlmlens.models.base import VLM, ModelInfo, Picture, Prepared, as_image
+
+LAB_KINDS = (*WIRINGS, "llava")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A model that can be loaded by name."""
+
+    name: str
+    family: str
+    sentence: str
+    present: bool  # its weights are here
+
+
+def list_models(every_seed: bool = False) -> tuple[Listed, ...]:
+    """The lab models, each with its first training seed or with all of them."""
+    seeds = SEEDS if every_seed else SEEDS[:1]
+    sentences = {name: wiring.sentence for name, wiring in WIRINGS.items()}
+    sentences["llava"] = "A small native Hugging Face LLaVA: picture tokens and words in a causal decoder."
+    return tuple(
+        Listed(str(lab), "lab", sentences[kind], lab.path.exists())
+        for kind in LAB_KINDS
+        for lab in (LabName(kind, seed) for seed in seeds)
+    )
+
+
+def load(name: str, device: str = "auto", dtype: str = "auto") -> VLM:
+    """A model, checked: what it promises is tried on one scene before it is handed out.
+
+    Args:
+        name: "lab:concat" (seed 0) or "lab:concat@1"; a folder; or a hub name.
+        device: "auto" (CUDA, then MPS, then CPU), "cpu", "cuda", ... Lab models stay on the CPU.
+        dtype: "auto", "float32", "bfloat16" or "float16".
+
+    Raises:
+        ModelError: nothing there, an unknown family, or a promise that the model breaks.
+    """
+    name = name.strip()
+    if not name:
+        raise ModelError("No model was named; try lab:concat.")
+    vlm: VLM
+    if name.startswith("lab:"):
+        kind = LabName.parse(name).kind
+        if kind not in LAB_KINDS:
+            raise ModelError(f"There is no {name}; the lab has {', '.join('lab:' + kind for kind in LAB_KINDS)}.")
+        if kind == "llava":
+            from vlmlens.models.huggingface import load_lab_llava  # transformers takes seconds to import
+
+            vlm = load_lab_llava(name)
+        else:
+            from vlmlens.models.lab import LabVLM
+
+            vlm = LabVLM(name)
+    else:
+        from vlmlens.models.huggingface import HuggingFaceVLM
+
+        vlm = HuggingFaceVLM(name, device=device, dtype=dtype)
+    vlm.check()
+    return vlm
+
+
+__all__ = ["VLM", "Listed", "ModelInfo", "Picture", "Prepared", "as_image", "list_models", "load"]

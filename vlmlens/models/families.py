@@ -1,0 +1,63 @@
+"""Hugging Face families, one row each: what must be known to see inside one.
+
+Facts and traps of each family are written in its row, not in the code that reads it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vlmlens.trace.segments import Grid
+
+
+@dataclass(frozen=True)
+class Family:
+    """One row. Module names may hold `{i}` for the number of a layer."""
+
+    name: str  # for people
+    model_type: str  # config.model_type
+    layer: str  # a decoder layer, whose input states can be replaced
+    attention: str  # its attention module
+    prompt: str  # used where the processor brings no chat template
+    image_token_id: str  # attribute of the config
+    layers: Callable[[Any], int]  # config -> how many decoder layers
+    grid: Callable[[Mapping[str, Any], Any, Any, tuple[int, int]], Grid]
+    # (inputs, processor, positions of the image tokens, picture size) -> where they lie
+
+
+def centre_crop_grid(inputs: Mapping[str, Any], processor: Any, positions: Any, size: tuple[int, int]) -> Grid:
+    """A square of cells over what resizing and centre cropping leave; the rest of the picture is never seen."""
+    images = processor.image_processor
+    side = round(len(positions) ** 0.5)
+    width, height = size
+    left, top, right, bottom = 0.0, 0.0, float(width), float(height)
+    if getattr(images, "do_center_crop", False):
+        shortest = _get(images.size, "shortest_edge")
+        scale = min(width, height) / shortest if shortest else None  # source pixels a pixel after resizing
+        across = _get(images.crop_size, "width") * (scale or width / _get(images.size, "width"))
+        down = _get(images.crop_size, "height") * (scale or height / _get(images.size, "height"))
+        left, top = (width - across) / 2, (height - down) / 2
+        right, bottom = left + across, top + down
+    return Grid.regular((side, side), positions, size, (left, top, right, bottom))
+
+
+def _get(size: Any, name: str) -> Any:
+    """A field of a processor's size, which is a mapping or an object depending on transformers' version."""
+    return size.get(name) if isinstance(size, Mapping) else getattr(size, name, None)
+
+
+FAMILIES = {
+    family.model_type: family
+    for family in (
+        Family(
+            name="LLaVA-1.5",
+            model_type="llava",
+            layer="model.language_model.layers.{i}",
+            attention="model.language_model.layers.{i}.self_attn",
+            prompt="USER: <image>\n{question} ASSISTANT:",
+            image_token_id="image_token_id",
+            layers=lambda config: config.text_config.num_hidden_layers,
+            grid=centre_crop_grid,
+        ),
+    )
+}

@@ -1,0 +1,231 @@
+"""Hugging Face models behind the VLM protocol. Capture goes through transformers' attention interface; the modeling
+code stays theirs.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from transformers import AttentionInterface, AutoConfig, AutoModelForImageTextToText, AutoProcessor
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+from vlmlens.errors import ModelError, QuestionError
+from vlmlens.lab.draw import draw, render
+from vlmlens.lab.questions import normalise
+from vlmlens.lab.scenes import Scene
+from vlmlens.lab.text import known_words
+from vlmlens.lab.weights import LabName
+from vlmlens.models.base import VLM, ModelInfo, Prepared
+from vlmlens.models.families import FAMILIES, Family
+from vlmlens.trace import Answer, Segment, Site
+from vlmlens.trace.capture import attend, entering
+
+# Both, always: without the mask of the same name, transformers passes none and padding is attended to.
+AttentionInterface.register("vlmlens", attend)
+AttentionMaskInterface.register("vlmlens", sdpa_mask)
+
+RANKED = 20  # answers that a trace lists of an open vocabulary
+MOST_QUESTION = 2000  # characters
+MOST_NEW_TOKENS = 32
+
+
+class HuggingFaceVLM(VLM):
+    """A pretrained model of a family in `FAMILIES`, from a folder or the hub."""
+
+    def __init__(self, source: str, *, name: str | None = None, device: str = "auto", dtype: str = "auto") -> None:
+        super().__init__()
+        self.family, config = find_family(source)
+        placed = pick_device(device)
+        try:
+            self.processor = AutoProcessor.from_pretrained(source, trust_remote_code=False)
+            self.model = AutoModelForImageTextToText.from_pretrained(
+                source, attn_implementation="vlmlens", use_safetensors=True, trust_remote_code=False,
+                dtype=pick_dtype(dtype, placed),
+            )  # fmt: skip
+        except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+            raise ModelError(f"“{source}” could not be loaded: {first_line(error)}") from error
+        self.model = self.model.to(placed).requires_grad_(False).eval()
+        self.tokenizer = self.processor.tokenizer
+        self.image_token = int(getattr(config, self.family.image_token_id))
+        lab = source_is_lab(name)
+        self.info = ModelInfo(
+            name or source, self.family.name, str(getattr(config, "_commit_hash", None) or "local"),
+            sum(p.numel() for p in self.model.parameters()), str(placed), str(self.model.dtype).removeprefix("torch."),
+            lab,
+        )  # fmt: skip
+        self.variants_at_once = 64 if self.info.parameters < 10_000_000 else 4
+        modules = dict(self.model.named_modules())
+        count = self.family.layers(config)
+        self.attention = [modules[self.family.attention.format(i=i)] for i in range(count)]
+        self.layers = [modules[self.family.layer.format(i=i)] for i in range(count)]
+
+    def prepare(self, picture: Image.Image, question: str) -> Prepared:
+        if self.info.lab:
+            question = " ".join(known_words(question)) + "?"
+        question = question.strip()
+        if not question:
+            raise QuestionError("The question is empty; type one or pick a suggestion.")
+        if len(question) > MOST_QUESTION:
+            raise QuestionError(f"The question has {len(question)} characters; ask in {MOST_QUESTION} or fewer.")
+        if (token := self.tokenizer.convert_ids_to_tokens(self.image_token)) in question:
+            raise QuestionError(f"The question holds {token}, which stands for the picture itself; leave it out.")
+        prompt = self._prompt(question)
+        inputs = dict(self.processor(images=picture, text=prompt, return_tensors="pt"))
+        ids = inputs["input_ids"][0]
+        positions = (ids == self.image_token).nonzero().squeeze(1).numpy()
+        return Prepared(
+            question=question,
+            image=picture,
+            inputs={k: v.to(self.model.device) for k, v in inputs.items()},
+            tokens=tuple(self.tokenizer.convert_ids_to_tokens(ids.tolist())),
+            segments=self._segments(ids, prompt, question, len(positions)),
+            grid=self.family.grid(inputs, self.processor, positions, picture.size),
+        )
+
+    def _prompt(self, question: str) -> str:
+        if not getattr(self.processor, "chat_template", None):
+            return self.family.prompt.format(question=question)
+        content = [{"type": "image"}, {"type": "text", "text": question}]
+        turns = [{"role": "user", "content": content}]
+        return str(self.processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
+
+    def _segments(self, ids: Tensor, prompt: str, question: str, images: int) -> np.ndarray:
+        """Who is who, int8 [position]: the question is found by its characters in the prompt."""
+        token = self.tokenizer.convert_ids_to_tokens(self.image_token)
+        expanded = prompt.replace(token, token * images)
+        coded = self.tokenizer(expanded, return_offsets_mapping=True)
+        if coded["input_ids"] != ids.tolist():
+            raise ModelError(f"The prompt of {self.name} cannot be told apart into segments; its family needs a row.")
+        start = expanded.rindex(question)
+        inside = [b > start and a < start + len(question) and b > a for a, b in coded["offset_mapping"]]
+        segments = np.where(inside, Segment.QUESTION, Segment.INSTRUCTION).astype(np.int8)
+        segments[(ids == self.image_token).numpy()] = Segment.IMAGE
+        if int(ids[0]) == self.tokenizer.bos_token_id:
+            segments[0] = Segment.BOS
+        return segments
+
+    def sites(self, prepared: Prepared) -> Mapping[nn.Module, Site]:
+        every = tuple(range(prepared.length))
+        return {
+            module: Site(self.family.attention.format(i=i), i, "self", every, every, f"layer {i + 1}")
+            for i, module in enumerate(self.attention)
+        }
+
+    def logits(self, prepared: Prepared, variants: int = 1) -> Tensor:
+        inputs = {k: v.repeat(variants, *[1] * (v.ndim - 1)) if variants > 1 else v for k, v in prepared.inputs.items()}
+        logits: Tensor = self.model(**inputs, use_cache=False, logits_to_keep=1).logits
+        return logits[:, -1]
+
+    def generate(self, prepared: Prepared) -> str:
+        with torch.inference_mode():
+            ids = self.model.generate(**prepared.inputs, do_sample=False, max_new_tokens=MOST_NEW_TOKENS)
+        return str(self.tokenizer.decode(ids[0, prepared.length :], skip_special_tokens=True)).strip()
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Decoder layers show the active recorder the states that enter them, until the block ends."""
+
+        def hook(number: int) -> Any:
+            def enter(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+                states = args[0] if args else kwargs["hidden_states"]
+                changed = entering(number, states, range(states.shape[1]))
+                return ((changed, *args[1:]), kwargs) if args else (args, kwargs | {"hidden_states": changed})
+
+            return enter
+
+        handles = []
+        try:
+            for number, layer in enumerate(self.layers):
+                handles.append(layer.register_forward_pre_hook(hook(number), with_kwargs=True))
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def rank(self, probabilities: np.ndarray) -> tuple[Answer, ...]:
+        order = np.argsort(-probabilities, kind="stable")[:RANKED]
+        return tuple(Answer(self.tokenizer.decode([i]).strip() or "␣", float(probabilities[i])) for i in order)
+
+    def candidate(self, answer: str) -> int:
+        ids = self.tokenizer(answer, add_special_tokens=False)["input_ids"]
+        if not ids or ids[0] == self.tokenizer.unk_token_id:
+            raise QuestionError(f"“{answer}” is no word that {self.name} knows.")
+        return int(ids[0])
+
+    def answer_many(self, pictures: Sequence[Scene], questions: Sequence[str]) -> list[str]:
+        found: list[str] = []
+        for start in range(0, len(pictures), 100):
+            part = slice(start, start + 100)
+            images = [render(scene) if self.info.lab else draw(scene, 336) for scene in pictures[part]]
+            texts = [self._prompt(normalise(q) + "?") for q in questions[part]]
+            inputs = self.processor(images=images, text=texts, return_tensors="pt", padding=True, padding_side="left")
+            with torch.inference_mode(), self.lock:
+                logits = self.model(**inputs.to(self.model.device), use_cache=False, logits_to_keep=1).logits[:, -1]
+            found += [self.tokenizer.decode([i]).strip().lower() for i in logits.argmax(-1).tolist()]
+        return found
+
+
+def find_family(source: str) -> tuple[Family, Any]:
+    """The row for a folder or hub name, from its config alone. Raises ModelError with what to do."""
+    path = Path(source)
+    looks_local = path.is_absolute() or source.startswith((".", "~")) or path.exists()
+    if looks_local and not path.is_dir():
+        raise ModelError(f"There is no folder {source}; check the path, or give a hub name such as org/name.")
+    if looks_local and not (path / "config.json").is_file():
+        raise ModelError(f"The folder {source} has no config.json; point at the folder that holds the model's files.")
+    try:
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        if looks_local:
+            raise ModelError(f"The config.json in {source} cannot be read: {first_line(error)}") from error
+        raise ModelError(
+            f"“{source}” is neither a lab model, nor a folder, nor in the local Hugging Face cache, and could not be "
+            "fetched. Check the spelling, the network, and whether the model needs a login."
+        ) from error
+    family = FAMILIES.get(config.model_type)
+    if family is None:
+        known = ", ".join(row.name for row in FAMILIES.values())
+        raise ModelError(f"{source} is a “{config.model_type}” model; this version can look inside {known} only.")
+    return family, config
+
+
+def pick_device(device: str) -> torch.device:
+    if device != "auto":
+        try:
+            return torch.empty(0, device=device).device
+        except (RuntimeError, AssertionError) as error:
+            raise ModelError(f"There is no device “{device}” here; use auto, cpu, cuda or mps.") from error
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def pick_dtype(dtype: str, device: torch.device) -> torch.dtype | str:
+    """ "auto" keeps the stored precision on a GPU and computes in float32 on a CPU."""
+    named = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if dtype == "auto":
+        return torch.float32 if device.type == "cpu" else "auto"
+    if dtype not in named:
+        raise ModelError(f"There is no dtype “{dtype}”; use auto, {', '.join(named)}.")
+    return named[dtype]
+
+
+def first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
+
+
+def source_is_lab(name: str | None) -> bool:
+    return bool(name and name.startswith("lab:"))
+
+
+def load_lab_llava(name: str) -> HuggingFaceVLM:
+    lab = LabName.parse(name)
+    if not lab.path.is_dir():
+        raise ModelError(f"The weights of {name} are missing; `make train` makes them anew.")
+    return HuggingFaceVLM(str(lab.path), name=str(lab), device="cpu", dtype="float32")

@@ -1,0 +1,102 @@
+"""The four wirings of the lab behind the VLM protocol."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from vlmlens.errors import QuestionError
+from vlmlens.lab.draw import PIXELS, render_batch
+from vlmlens.lab.fusion import WIRINGS, Look
+from vlmlens.lab.questions import ANSWERS
+from vlmlens.lab.scenes import Scene
+from vlmlens.lab.text import encode, known_words
+from vlmlens.lab.vision import PATCHES, SIDE
+from vlmlens.lab.weights import LabName, load_wiring
+from vlmlens.models.base import VLM, ModelInfo, Prepared
+from vlmlens.trace import Answer, Grid, Segment, Site
+
+_PEOPLE_SAY = {"image": "picture", "question": "words", "both": "all"}
+
+
+class LabVLM(VLM):
+    """One trained wiring."""
+
+    variants_at_once = 256
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        lab = LabName.parse(name)
+        self.model = load_wiring(lab)
+        self.wiring = WIRINGS[lab.kind]
+        parameters = sum(p.numel() for p in self.model.parameters())
+        self.info = ModelInfo(str(lab), "lab", f"seed {lab.seed}", parameters, "cpu", "float32", lab=True)
+
+    def prepare(self, picture: Image.Image, question: str) -> Prepared:
+        words = known_words(question)
+        small = picture.resize((PIXELS, PIXELS), Image.Resampling.BOX) if picture.size != (PIXELS, PIXELS) else picture
+        with torch.inference_mode():
+            image, text, mask = self.model.encode(torch.from_numpy(np.asarray(small)[None].copy()), encode([question]))
+        segments = np.array([Segment.IMAGE] * PATCHES + [Segment.QUESTION] * len(words), np.int8)
+        return Prepared(
+            question=question,
+            image=picture,
+            inputs={"image": image, "text": text, "mask": mask, "pools": True},
+            tokens=(*(f"patch {i + 1}" for i in range(PATCHES)), *words),
+            segments=segments,
+            grid=Grid.regular((SIDE, SIDE), range(PATCHES), picture.size),
+        )
+
+    def sites(self, prepared: Prepared) -> Mapping[nn.Module, Site]:
+        length = prepared.length
+        span = {
+            "image": tuple(range(PATCHES)),
+            "question": tuple(range(PATCHES, length)),
+            "both": tuple(range(length)),
+        }
+        found: dict[nn.Module, Site] = {}
+        for number, layer in enumerate(self.model.fusion.layers):
+            label = f"layer {number + 1}: {describe([link.look for link in layer])}"  # type: ignore[attr-defined]
+            for index, link in enumerate(layer):  # type: ignore[arg-type]
+                look = link.look
+                found[link.attention] = Site(
+                    f"fusion.layers.{number}.{index}", number, look.kind, span[look.queries], span[look.keys],
+                    label,
+                )  # fmt: skip
+        reads = self.wiring.reads
+        found[self.model.readout.attention] = Site(
+            "readout", len(self.model.fusion.layers), "readout", (length,), span[reads],
+            f"readout: pools {_PEOPLE_SAY[reads]}",
+        )  # fmt: skip
+        return found
+
+    def logits(self, prepared: Prepared, variants: int = 1) -> Tensor:
+        tensors = (prepared.inputs[name] for name in ("image", "text", "mask"))
+        return self.model.fuse(*(t.expand(variants, *t.shape[1:]) for t in tensors))
+
+    def rank(self, probabilities: np.ndarray) -> tuple[Answer, ...]:
+        order = np.argsort(-probabilities, kind="stable")
+        return tuple(Answer(ANSWERS[i], float(probabilities[i])) for i in order)
+
+    def candidate(self, answer: str) -> int:
+        if answer not in ANSWERS:
+            raise QuestionError(f"“{answer}” is no answer that lab models give; they know {', '.join(ANSWERS)}.")
+        return ANSWERS.index(answer)
+
+    def answer_many(self, pictures: Sequence[Scene], questions: Sequence[str]) -> list[str]:
+        found: list[str] = []
+        with torch.inference_mode(), self.lock:
+            for start in range(0, len(pictures), 250):
+                part = slice(start, start + 250)
+                logits = self.model(torch.from_numpy(render_batch(pictures[part])), encode(list(questions[part])))
+                found += [ANSWERS[i] for i in logits.argmax(-1)]
+        return found
+
+
+def describe(looks: Sequence[Look]) -> str:
+    """A layer in words: "words → picture"."""
+    if len(looks) == 1:
+        return f"{_PEOPLE_SAY[looks[0].queries]} → {_PEOPLE_SAY[looks[0].keys]}"
+    return "each → itself" if looks[0].kind == "self" else "each → the other"

@@ -1,0 +1,11 @@
+"""What a forward pass did: watches and edits go in, a Trace comes out."""
+
+from vlmlens.trace.file import open_trace, save_trace, trace_bytes
+from vlmlens.trace.segments import Grid, Segment
+from vlmlens.trace.trace import Answer, Place, RowRecord, Trace
+from vlmlens.trace.watch import Edit, Knockout, Replace, Rows, Site, Watch
+
+__all__ = [
+    "Answer", "Edit", "Grid", "Knockout", "Place", "Replace", "RowRecord", "Rows", "Segment", "Site", "Trace", "Watch",
+    "open_trace", "save_trace", "trace_bytes",
+]  # fmt: skip

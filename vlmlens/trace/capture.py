@@ -1,0 +1,210 @@
+"""The attention function that every model here calls, and the recorder that listens to it.
+
+    with recording(sites, segments, watch, edits) as recorder:
+        logits = model(**inputs)
+    recorder.kept[site]          # what the watched rows of that site did
+
+Without a recorder `attend` is scaled-dot-product attention and nothing else. With one, the output is computed by the
+very same call, and the softmax of the watched rows is computed beside it, so that watching cannot change an answer.
+Recorders live in a ContextVar: two threads on one model never see each other's.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vlmlens.trace.segments import Segment
+from vlmlens.trace.watch import Edit, Knockout, Replace, Site
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What the watched rows of one site did in one forward pass."""
+
+    rows: Tensor  # [row], indices into the site's queries
+    attention: Tensor  # [batch, head, row, key]
+    visible: Tensor  # [batch, row, key], bool
+    parts: Tensor | None  # [batch, row, segment, width]: the update, told apart by the segment it came from
+    update: Tensor | None  # [batch, row, width]: the update itself, from the output of attention, without bias
+
+
+@dataclass(eq=False)
+class Recorder:
+    """Listens to one forward pass. Made by `recording`."""
+
+    sites: Mapping[nn.Module, Site]
+    segments: np.ndarray  # [position]
+    rows: Mapping[str, Sequence[int]]  # site name -> watched token positions
+    contributions: bool = True
+    edits: Sequence[Edit] = ()
+    kept: dict[str, Kept] = field(default_factory=dict)
+    peaks: dict[int, Tensor] = field(default_factory=dict)  # layer -> [position], of the first variant
+
+    @property
+    def watching(self) -> bool:
+        return any(map(len, self.rows.values()))
+
+    def knockouts(self, site: Site, device: torch.device) -> Tensor | None:
+        """Blocked edges of a site, bool [variant, query, key], or None where nothing is blocked."""
+        total: np.ndarray | None = None
+        for edit in self.edits:
+            if not isinstance(edit, Knockout) or (edit.layers is not None and site.layer not in edit.layers):
+                continue
+            keys = np.atleast_2d(edit.keys)  # [variant, position]
+            readers = np.concatenate([np.ones_like(keys), np.ones_like(keys[:, :1])], axis=1)  # [variant, position + 1]
+            if isinstance(edit.rows, np.ndarray):
+                readers &= edit.rows
+            elif edit.rows == "others":
+                readers[:, :-1] &= ~keys
+            blocked = readers[:, list(site.queries), None] & keys[:, None, list(site.keys)]
+            total = blocked if total is None else total | blocked
+        if total is None or not total.any():
+            return None
+        return torch.from_numpy(total).to(device)
+
+    def entering(self, layer: int, states: Tensor, positions: Sequence[int]) -> Tensor:
+        """Hidden states [batch, position, width] that enter a layer, with this layer's replacements made."""
+        for edit in self.edits:
+            if isinstance(edit, Replace) and edit.layer == layer:
+                where = {position: index for index, position in enumerate(positions)}
+                chosen = [i for i, p in enumerate(edit.positions) if p in where]
+                if not chosen:
+                    continue
+                states = states.clone()
+                new = torch.as_tensor(edit.states, dtype=states.dtype, device=states.device)
+                index = [where[edit.positions[i]] for i in chosen]
+                states[:, index] = new[chosen] if new.ndim else new
+        if self.watching:
+            size = states[0].float()
+            self.peaks[layer] = (size.abs().amax(-1) / size.pow(2).mean(-1).sqrt().clamp_min(1e-12)).detach()
+        return states
+
+
+_active: ContextVar[Recorder | None] = ContextVar("vlmlens_recorder", default=None)
+
+
+@contextmanager
+def recording(recorder: Recorder) -> Iterator[Recorder]:
+    """Let `recorder` hear every attention call of this thread until the block ends, also by an error."""
+    token = _active.set(recorder)
+    try:
+        yield recorder
+    finally:
+        _active.reset(token)
+
+
+def entering(layer: int, states: Tensor, positions: Sequence[int]) -> Tensor:
+    """The states entering `layer`, changed by the active recorder's edits if there is one."""
+    recorder = _active.get()
+    return states if recorder is None else recorder.entering(layer, states, positions)
+
+
+def attend(
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None,
+    scaling: float | None = None, dropout: float = 0.0, is_causal: bool | None = None, **_: object,
+) -> tuple[Tensor, None]:  # fmt: skip
+    """Attention with the signature of transformers' attention interface.
+
+    Args:
+        query: [batch, head, query, width of a head].
+        key, value: [batch, key head, key, width of a head]; fewer heads than `query` for grouped queries.
+        attention_mask: None, bool (True: may look) or additive, broadcastable to [batch, head, query, key].
+
+    Returns:
+        output [batch, query, head, width of a head], and None where eager attention would return its weights.
+    """
+    if is_causal is None:
+        is_causal = getattr(module, "is_causal", False)
+    causal = bool(is_causal) and attention_mask is None and query.shape[2] > 1
+    if attention_mask is not None:
+        attention_mask = attention_mask[..., : key.shape[2]]
+    output = F.scaled_dot_product_attention(
+        query, key, value, attention_mask, dropout if module.training else 0.0, causal, scale=scaling,
+        enable_gqa=key.shape[1] != query.shape[1],
+    )  # fmt: skip
+
+    recorder = _active.get()
+    site = recorder.sites.get(module) if recorder is not None else None
+    if recorder is not None and site is not None:
+        blocked = recorder.knockouts(site, query.device)
+        if blocked is not None:
+            changed = blocked.any(dim=(0, 2)).nonzero().squeeze(1)  # rows that lose an edge in some variant
+            weights, _visible = row_attention(query, key, attention_mask, causal, scaling, changed, blocked)
+            output = output.clone()
+            output[:, :, changed] = weights.to(value.dtype) @ repeat_heads(value, query.shape[1])
+        positions = recorder.rows.get(site.name, ())
+        if len(positions):
+            place = {position: index for index, position in enumerate(site.queries)}
+            rows = torch.tensor([place[p] for p in positions], device=query.device)
+            weights, visible = row_attention(query, key, attention_mask, causal, scaling, rows, blocked)
+            recorder.kept[site.name] = keep(module, recorder, site, rows, weights, visible, value, output)
+    return output.transpose(1, 2).contiguous(), None
+
+
+def repeat_heads(states: Tensor, heads: int) -> Tensor:
+    """Key or value heads repeated so that every query head has its own (grouped queries)."""
+    return states.repeat_interleave(heads // states.shape[1], dim=1)
+
+
+def row_attention(
+    query: Tensor, key: Tensor, mask: Tensor | None, causal: bool, scaling: float | None, rows: Tensor,
+    blocked: Tensor | None,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Softmax of some query rows, in float32.
+
+    Returns weights [batch, head, row, key] and what each row may look at, bool [batch, row, key]. A row with nothing to
+    look at has weights of zero.
+    """
+    query = query[:, :, rows]
+    key = repeat_heads(key, query.shape[1])
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    scores = (query @ key.transpose(-1, -2)).float() * scale  # [batch, head, row, key]
+    batch, _, _, keys = scores.shape
+    visible = torch.ones(batch, 1, len(rows), keys, dtype=torch.bool, device=scores.device)
+    if causal:
+        visible &= torch.arange(keys, device=scores.device) <= rows[:, None]
+    if mask is not None:
+        of_rows = mask[:, :, rows] if mask.shape[2] > 1 else mask
+        if of_rows.dtype == torch.bool:
+            visible = visible & of_rows
+        else:
+            scores = scores + of_rows
+            visible = visible & (of_rows > torch.finfo(of_rows.dtype).min / 2)
+    if blocked is not None:
+        visible = visible & ~blocked[:, None, rows]
+    weights = scores.masked_fill(~visible, -torch.inf).softmax(dim=-1)
+    return weights.nan_to_num(0.0), visible[:, 0]
+
+
+def output_projection(module: nn.Module) -> nn.Linear:
+    """The linear map from concatenated heads to the residual stream."""
+    for name in ("o_proj", "out_proj", "dense", "proj"):
+        if isinstance(found := getattr(module, name, None), nn.Linear):
+            return found
+    raise AttributeError(f"{type(module).__name__} has no output projection that vlmlens knows")
+
+
+def keep(
+    module: nn.Module, recorder: Recorder, site: Site, rows: Tensor, weights: Tensor, visible: Tensor, value: Tensor,
+    output: Tensor,
+) -> Kept:  # fmt: skip
+    """Split the update of the watched rows by segment (Kobayashi et al., EMNLP 2020, eq. 3 summed over a segment).
+
+    part[s] = sum over keys k in s and heads h of  weight[h, row, k] * value[h, k] @ W_O[h]
+    """
+    parts = update = None
+    if recorder.contributions:
+        segment = torch.from_numpy(recorder.segments[list(site.keys)]).to(value.device)
+        member = F.one_hot(segment.long(), len(Segment)).to(weights.dtype)  # [key, segment]
+        matrix = output_projection(module).weight.float()  # [width, head * width of a head]
+        values = repeat_heads(value, weights.shape[1]).float()
+        mixed = torch.einsum("bhrk,ks,bhkd->brshd", weights, member, values).flatten(3)
+        parts = (mixed @ matrix.T).detach()
+        update = (output[:, :, rows].transpose(1, 2).flatten(2).float() @ matrix.T).detach()
+    return Kept(rows, weights.detach(), visible, parts, update)

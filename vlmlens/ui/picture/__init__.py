@@ -1,0 +1,192 @@
+"""The picture component: a picture with attention maps over it, read and marked without a round trip to Python.
+
+    seen = picture(png, boxes, Maps(labels, values, heads), tokens, size=(640, 480), key="inspect")
+    seen.region  # cells the user brushed or boxed
+
+Layers, heads, words and colours are chosen in the browser; only the marked region comes back.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import streamlit as st
+
+Segment = Literal["bos", "instruction", "image", "question", "answer"]
+Tool = Literal["hover", "brush", "box"]
+HEIGHT = 520  # pixels, the tallest the picture is drawn
+
+_HERE = Path(__file__).parent
+_SCRIPTS = ("draw.js", "scene.js", "tools.js", "strip.js", "view.js", "picture.js")
+_COMPONENT = st.components.v2.component(
+    "vlmlens.picture",
+    html=(_HERE / "picture.html").read_text(encoding="utf-8"),
+    css=(_HERE / "picture.css").read_text(encoding="utf-8"),
+    js="\n".join((_HERE / name).read_text(encoding="utf-8") for name in _SCRIPTS),
+)
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Attention to the image cells, slice by slice (a slice is a layer, mostly). NaN where nothing was recorded."""
+
+    labels: tuple[str, ...]  # one a slice: "layer 3", "readout"
+    values: np.ndarray  # [slice, head, cell], raw attention of the answer's row; >= 0 unless the map is signed
+    heads: int
+    tokens: np.ndarray | None = None  # [slice, token_row, cell], head-mean attention of other rows, >= 0
+    token_rows: tuple[int, ...] = ()  # position in the token strip of each token_row
+
+
+@dataclass(frozen=True)
+class Token:
+    """One position of the sequence; `cell` is an index into the boxes if it is an image token with a place."""
+
+    text: str
+    segment: Segment
+    cell: int | None = None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the user marked."""
+
+    region: tuple[int, ...] = ()  # cells, ascending
+
+
+def picture(
+    image_png: bytes,
+    boxes: np.ndarray,
+    maps: Maps | None,
+    tokens: Sequence[Token],
+    *,
+    size: tuple[int, int],
+    key: str,
+    crisp_png: bytes | None = None,
+    region: Sequence[int] = (),
+    default_slice: int = 0,
+    signed: bool = False,
+    tools: Sequence[Tool] = ("hover", "brush", "box"),
+    height: int | None = None,
+    on_change: Callable[[], None] | None = None,
+) -> Selection:
+    """Show a picture under its attention maps and return the region the user marked on it.
+
+    Args:
+        image_png: the picture in any format a browser reads.
+        boxes: [cell, 4], left, top, right, bottom in pixels of a picture of `size`. Cells may overlap and leave gaps.
+        maps: None for the picture alone.
+        tokens: the sequence, in order; empty for no token strip.
+        size: width and height of the picture as uploaded.
+        key: keeps the layer, head and region over reruns; one a page.
+        crisp_png: the picture as uploaded, when `image_png` is what the model gets. A switch shows either.
+        region: cells the page itself marks, outlined with dashes.
+        default_slice: shown until the user picks a layer.
+        signed: the values have a sign, and the colours a true zero.
+        tools: what the pointer can do; the first is active.
+        height: pixels the picture may take, 520 if None.
+        on_change: called when the marked region changed.
+
+    Raises:
+        ValueError: an argument does not fit the others; the message names it.
+    """
+    boxes = np.asarray(boxes, dtype="<f4").reshape(-1, 4)
+    _check(boxes, maps, tokens, region, default_slice, signed, tools)
+    sections = {"picture": image_png, "boxes": boxes.tobytes()}
+    if crisp_png is not None:
+        sections["crisp"] = crisp_png
+    described: dict[str, Any] | None = None
+    if maps is not None:
+        described = {"labels": maps.labels, "heads": maps.heads, "rows": maps.token_rows}
+        for name, values in (("values", maps.values), ("looks", maps.tokens)):
+            if values is not None:
+                codes, scales = pack(values)
+                sections |= {name: codes, f"{name}_scales": scales.tobytes()}
+    header = {
+        "size": size,
+        "height": HEIGHT if height is None else height,
+        "maps": described,
+        "tokens": [asdict(token) for token in tokens],
+        "region": [int(cell) for cell in region],
+        "defaultSlice": default_slice,
+        "signed": signed,
+        "tools": list(tools),
+    }
+    state = _COMPONENT(key=key, data=_block(header, sections), on_region_change=on_change or _nothing)
+    return _selection(state.region, picture_id(image_png), len(boxes))
+
+
+def pack(values: np.ndarray) -> tuple[bytes, np.ndarray]:
+    """Code values [..., cell] as float16 fractions of each row's largest magnitude; returns the codes and the scales.
+
+    Two bytes a value: in one byte, only the hottest fifth of a row would keep the 1 % that a tooltip promises.
+    """
+    values = np.asarray(values, dtype=np.float32)
+    scales = np.where(np.isnan(values), 0, np.abs(values)).max(axis=-1)  # [...]
+    divisor = np.where(scales > 0, scales, 1)[..., None]
+    return (values / divisor).astype("<f2").tobytes(), scales.astype("<f4")
+
+
+def picture_id(image_png: bytes) -> str:
+    """Name of a picture by content; the component's state is {"region": {"picture": this, "cells": [...]}}."""
+    return hashlib.blake2b(image_png, digest_size=8).hexdigest()
+
+
+def _block(header: dict[str, Any], sections: dict[str, bytes]) -> bytes:
+    """Header length (uint32), header (JSON), sections. The header names each section by digest, place and length."""
+    places, start = {}, 0
+    for name, content in sections.items():
+        places[name] = {"start": start, "length": len(content), "id": picture_id(content)}
+        start += len(content)
+    text = json.dumps(header | {"sections": places}).encode()
+    return b"".join((len(text).to_bytes(4, "little"), text, *sections.values()))
+
+
+def _selection(state: dict[str, Any] | None, shown: str, cells: int) -> Selection:
+    """A region drawn on another picture is none."""
+    if not state or state["picture"] != shown:
+        return Selection()
+    return Selection(tuple(sorted(int(cell) for cell in state["cells"] if 0 <= cell < cells)))
+
+
+def _check(
+    boxes: np.ndarray,
+    maps: Maps | None,
+    tokens: Sequence[Token],
+    region: Sequence[int],
+    default_slice: int,
+    signed: bool,
+    tools: Sequence[Tool],
+) -> None:
+    cells = len(boxes)
+    if not np.isfinite(boxes).all() or (boxes[:, 2:] <= boxes[:, :2]).any():
+        raise ValueError("boxes: every cell needs left < right and top < bottom, in pixels of the picture")
+    if any(not 0 <= cell < cells for cell in region):
+        raise ValueError(f"region: cells must be 0 to {cells - 1}, got {list(region)}")
+    if any(token.cell is not None and not 0 <= token.cell < cells for token in tokens):
+        raise ValueError(f"tokens: a token's cell must be 0 to {cells - 1} or None")
+    if unknown := {token.segment for token in tokens} - set(get_args(Segment)):
+        raise ValueError(f"tokens: unknown segment {sorted(unknown)}; one of {get_args(Segment)}")
+    if not tools or set(tools) - set(get_args(Tool)):
+        raise ValueError(f"tools: one or more of {get_args(Tool)}, got {list(tools)}")
+    if maps is None:
+        return
+    slices = len(maps.labels)
+    if slices == 0 or maps.values.shape != (slices, maps.heads, cells):
+        raise ValueError(f"maps.values: expected {(slices, maps.heads, cells)}, got {maps.values.shape}")
+    if not 0 <= default_slice < slices:
+        raise ValueError(f"default_slice: must be 0 to {slices - 1}, got {default_slice}")
+    if np.isinf(maps.values).any() or (not signed and (maps.values < 0).any()):
+        raise ValueError("maps.values: must be finite, and not negative unless signed=True")
+    rows = (slices, len(maps.token_rows), cells)
+    if (maps.tokens is not None or maps.token_rows) and (maps.tokens is None or maps.tokens.shape != rows):
+        raise ValueError(f"maps.tokens: expected {rows}, got {getattr(maps.tokens, 'shape', None)}")
+    if any(not 0 <= row < len(tokens) for row in maps.token_rows):
+        raise ValueError(f"maps.token_rows: positions must be 0 to {len(tokens) - 1}, got {maps.token_rows}")
+
+
+def _nothing() -> None:
+    """Streamlit keeps a component's state only for keys that have a callback."""
