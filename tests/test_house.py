@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 FLOORS = (
-    {"errors", "picture"},
+    {"errors", "picture", "progress"},
     {"trace"},
     {"perturb"},
     {"lab", "models"},

@@ -23,3 +23,9 @@ class TraceError(UserError):
 
 class NotWatched(UserError, LookupError):
     """A trace did not record what is asked of it; the message names the watch that would."""
+
+
+def first_line(error: BaseException) -> str:
+    """What a library said, short enough to stand in one of these messages."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__

@@ -67,11 +67,11 @@ def budget(trace: Trace, rows: Rows = "last", without: Sequence[int] = ()) -> Bu
     for line, i in enumerate(places):
         visible = record.visible[i].copy()  # [row, position]
         visible[:, list(without)] = False
-        asked = visible.any(axis=1)
+        attention = record.attention[i].mean(axis=0) * visible  # [row, position]
+        asked = attention.sum(axis=1) > 0  # a row may see nothing here, or put nothing on what is left
         if not asked.any():
             continue
-        visible = visible[asked]
-        attention = record.attention[i].mean(axis=0)[asked] * visible  # [row, position]
+        visible, attention = visible[asked], attention[asked].astype(float)
         attention = attention / attention.sum(axis=1, keepdims=True)
         surprise = -np.log2(attention, out=np.zeros_like(attention), where=attention > 0)
         entropy[line] = (attention * surprise).sum(axis=1).mean()

@@ -6,11 +6,12 @@ already mixed into other patches stays visible; the check says what the rest of 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from vlmlens.models import VLM, Picture
+from vlmlens.progress import Progress
 from vlmlens.trace import Trace
 
 if TYPE_CHECKING:
@@ -68,6 +69,18 @@ class CausalCheck:
             f"average (95 % interval {low:.2f} to {high:.2f})."
         )
 
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "answer": self.answer,
+            "region": list(self.region),
+            "before": self.before,
+            "after": self.after,
+            "elsewhere": list(self.elsewhere),
+            "elsewhere_mean": self.elsewhere_mean,
+            "interval": list(self.interval),
+            "verdict": self.verdict,
+        }
+
     def to_frame(self) -> "pd.DataFrame":
         import pandas as pd
 
@@ -91,10 +104,8 @@ def hottest_window(values: np.ndarray, shape: tuple[int, int], share: float = 0.
     return tuple(int((top + r) * columns + left + c) for r in range(side) for c in range(side))
 
 
-def elsewhere(
-    region: Sequence[int], shape: tuple[int, int], most: int = MOST_DRAWS, seed: int = 0
-) -> np.ndarray:
-    """The same shape at other places that do not touch the region: bool [place, cell], at most `most`, drawn by seed."""
+def elsewhere(region: Sequence[int], shape: tuple[int, int], most: int = MOST_DRAWS, seed: int = 0) -> np.ndarray:
+    """The same shape at other places that do not touch the region: bool [place, cell], at most `most`, by seed."""
     rows, columns = shape
     mask = np.zeros(shape, bool)
     mask.flat[list(region)] = True
@@ -113,7 +124,13 @@ def elsewhere(
 
 
 def causal_check(
-    vlm: VLM, picture: Picture, question: str, trace: Trace, region: Sequence[int], answer: str | None = None
+    vlm: VLM,
+    picture: Picture,
+    question: str,
+    trace: Trace,
+    region: Sequence[int],
+    answer: str | None = None,
+    progress: Progress | None = None,
 ) -> CausalCheck:
     """Hide `region` (cells of the trace's grid) and the same shape elsewhere; follow the probability of one answer.
 
@@ -125,6 +142,6 @@ def causal_check(
     variants = np.zeros((2, trace.grid.cells), bool)
     variants[1, list(region)] = True  # the first variant hides nothing
     others = elsewhere(region, trace.grid.shape) if len(region) else np.zeros((0, trace.grid.cells), bool)
-    found = vlm.answer_probability(picture, question, answer, np.concatenate([variants, others]))
+    found = vlm.answer_probability(picture, question, answer, np.concatenate([variants, others]), progress)
     before, after, *rest = found.tolist()
     return CausalCheck(answer, tuple(int(c) for c in region), before, after, tuple(rest))

@@ -56,8 +56,8 @@ def contributions(trace: Trace, rows: Rows = "last") -> Contributions:
     norm, total, labels = [], [], []
     for layer in layers:
         here = [i for i, place in enumerate(trace.places) if place.layer == layer]
-        parts = np.sum([record.parts[i] for i in here], axis=0)  # [row, segment, width]
-        update = np.sum([record.update[i] for i in here], axis=0)  # [row, width]
+        parts = np.sum([record.parts[i] for i in here], axis=0, dtype=float)  # [row, segment, width]
+        update = np.sum([record.update[i] for i in here], axis=0, dtype=float)  # [row, width]
         norm.append(np.linalg.norm(parts, axis=-1).mean(axis=0)[list(present)])
         total.append(np.linalg.norm(update, axis=-1).mean())
         labels.append(trace.places[here[0]].label)

@@ -1,8 +1,8 @@
-"""Sink positions: tokens that soak up attention because their states are outliers, not because of what they show.
+"""Sink positions: tokens that soak up attention because their states are outliers, not for what they show.
 
 Kang et al. (ICLR 2025, "See what you are told"): a position is a sink where its largest activation, in units of the
-state's root mean square, exceeds 20. No dimension is named beforehand, so the rule holds for any model; a state of width
-d cannot exceed sqrt(d), so models narrower than 400 have none.
+state's root mean square, exceeds 20. No dimension is named beforehand, so the rule holds for any model. A state of
+width d cannot exceed sqrt(d), so models narrower than 400 have none.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """Make every shipped weight file from nothing, and the card beside each.
 
-    make_all(report=print)           # what `make train` does
+make_all(report=print)           # what `make train` does
 """
 
 import json
@@ -12,7 +12,18 @@ from vlmlens.lab.evaluate import AnswerMany, evaluate, novel_accuracy
 from vlmlens.lab.fusion import WIRINGS
 from vlmlens.lab.sample import PRIOR, take
 from vlmlens.lab.scenes import HELD_OUT_PAIRS
-from vlmlens.lab.train import TEXT, VISION, WIRING, Pool, Recipe, Report, make_pool, train_text, train_vision, train_wiring
+from vlmlens.lab.train import (
+    TEXT,
+    VISION,
+    WIRING,
+    Pool,
+    Recipe,
+    Report,
+    make_pool,
+    train_text,
+    train_vision,
+    train_wiring,
+)
 from vlmlens.lab.weights import HOME, SEEDS, LabName, load_encoders, save_encoders, save_wiring
 
 POOL_SEED = 0

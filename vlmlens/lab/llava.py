@@ -12,8 +12,13 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import (
-    CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor, PreTrainedTokenizerFast,
-)  # fmt: skip
+    CLIPVisionConfig,
+    LlamaConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    PreTrainedTokenizerFast,
+)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from vlmlens.lab.draw import PIXELS
@@ -35,9 +40,14 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
     core.pre_tokenizer = pre_tokenizers.Whitespace()
     core.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 2)])
     return PreTrainedTokenizerFast(
-        tokenizer_object=core, pad_token="<pad>", unk_token="<unk>", bos_token="<s>", eos_token="</s>",
-        additional_special_tokens=["<image>"], padding_side="left",
-    )  # fmt: skip
+        tokenizer_object=core,
+        pad_token="<pad>",
+        unk_token="<unk>",
+        bos_token="<s>",
+        eos_token="</s>",
+        additional_special_tokens=["<image>"],
+        padding_side="left",
+    )
 
 
 def make_processor() -> LlavaProcessor:
@@ -47,9 +57,12 @@ def make_processor() -> LlavaProcessor:
         size={"shortest_edge": PIXELS}, crop_size=side, image_mean=[0.5] * 3, image_std=[0.5] * 3
     )
     return LlavaProcessor(
-        images, make_tokenizer(), patch_size=PATCH, vision_feature_select_strategy="default",
+        images,
+        make_tokenizer(),
+        patch_size=PATCH,
+        vision_feature_select_strategy="default",
         num_additional_image_tokens=1,
-    )  # fmt: skip
+    )
 
 
 def make_model(vision: VisionEncoder, seed: int) -> LlavaForConditionalGeneration:
@@ -58,18 +71,32 @@ def make_model(vision: VisionEncoder, seed: int) -> LlavaForConditionalGeneratio
     tokenizer = make_tokenizer()
     config = LlavaConfig(
         vision_config=CLIPVisionConfig(
-            hidden_size=WIDTH, intermediate_size=HIDDEN, num_hidden_layers=DEPTH, num_attention_heads=HEADS,
-            image_size=PIXELS, patch_size=PATCH, projection_dim=WIDTH, hidden_act="quick_gelu",
+            hidden_size=WIDTH,
+            intermediate_size=HIDDEN,
+            num_hidden_layers=DEPTH,
+            num_attention_heads=HEADS,
+            image_size=PIXELS,
+            patch_size=PATCH,
+            projection_dim=WIDTH,
+            hidden_act="quick_gelu",
         ),
         text_config=LlamaConfig(
-            vocab_size=len(tokenizer), hidden_size=TEXT_WIDTH, intermediate_size=256, num_hidden_layers=3,
-            num_attention_heads=4, max_position_embeddings=128, initializer_range=0.07,
-            bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+            vocab_size=len(tokenizer),
+            hidden_size=TEXT_WIDTH,
+            intermediate_size=256,
+            num_hidden_layers=3,
+            num_attention_heads=4,
+            max_position_embeddings=128,
+            initializer_range=0.07,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
         ),
-        image_token_id=tokenizer.convert_tokens_to_ids("<image>"), image_seq_length=PATCHES,
-        vision_feature_layer=-1, vision_feature_select_strategy="default",
-    )  # fmt: skip
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+        image_seq_length=PATCHES,
+        vision_feature_layer=-1,
+        vision_feature_select_strategy="default",
+    )
     model = LlavaForConditionalGeneration(config)
     transplant(vision, model)
     return model

@@ -170,9 +170,32 @@ def by_text() -> dict[str, Question]:
 
 # Words that people use for words that the lab knows.
 SYNONYMS = {
-    "colour": "color", "big": "large", "little": "small", "tiny": "small", "an": "a", "thing": "object",
-    "things": "objects", "centre": "center", "violet": "purple", "disc": "circle", "one": "object",
-}  # fmt: skip
+    "colour": "color",
+    "big": "large",
+    "little": "small",
+    "tiny": "small",
+    "an": "a",
+    "thing": "object",
+    "things": "objects",
+    "centre": "center",
+    "violet": "purple",
+    "disc": "circle",
+    "one": "object",
+}
+
+
+EMPTY = "The question is empty; type one or pick a suggestion."
+
+
+def readable(text: str, most: int) -> str:
+    """A question without white space around it. Raises QuestionError where it is empty, endless or no text."""
+    if len(text) > most:
+        raise QuestionError(f"The question has {len(text)} characters; ask in {most} or fewer.")
+    if text != text.encode(errors="ignore").decode():  # half characters, from a terminal that means other bytes
+        raise QuestionError("The question holds characters that are no text; type it again.")
+    if not text.strip():
+        raise QuestionError(EMPTY)
+    return text.strip()
 
 
 def normalise(text: str) -> str:
@@ -180,11 +203,9 @@ def normalise(text: str) -> str:
 
     Raises QuestionError for an empty or endless question.
     """
-    if len(text) > 500:
-        raise QuestionError(f"The question has {len(text)} characters; ask in 500 or fewer.")
-    words = "".join(ch if ch.isalnum() else " " for ch in text.lower()).split()
+    words = "".join(ch if ch.isalnum() else " " for ch in readable(text, 500).lower()).split()
     if not words:
-        raise QuestionError("The question is empty; type one or pick a suggestion.")
+        raise QuestionError(EMPTY)
     return " ".join(SYNONYMS.get(word, word) for word in words)
 
 
@@ -200,6 +221,3 @@ def suggestions(scene: Scene, most: int = 8) -> tuple[str, ...]:
             if len(of_kind) > turn:
                 chosen.append(of_kind[turn * (len(of_kind) // 2)])
     return tuple(dict.fromkeys(q.text + "?" for q in chosen))[:most]
-
-
-

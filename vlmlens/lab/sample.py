@@ -13,8 +13,19 @@ import numpy as np
 
 from vlmlens.lab.questions import KINDS, NUMBERS, Pattern, Question, all_questions
 from vlmlens.lab.scenes import (
-    BOARD, CELLS, COLORS, HELD_OUT_PAIRS, JITTER, MOST_THINGS, SHAPES, SIZES, SPLITS, Scene, Thing, split_of,
-)  # fmt: skip
+    BOARD,
+    CELLS,
+    COLORS,
+    HELD_OUT_PAIRS,
+    JITTER,
+    MOST_THINGS,
+    SHAPES,
+    SIZES,
+    SPLITS,
+    Scene,
+    Thing,
+    split_of,
+)
 
 PRIOR = 0.3  # of the shipped models' training data and of the default test data
 
@@ -69,8 +80,10 @@ def items(
             if split_of(scene) == split or not scene.things:
                 break
         relevant = set(question.relevant(scene))
-        if novel_pairs and not asks_held_out and not any(
-            thing.pair in HELD_OUT_PAIRS and thing.cell in relevant for thing in scene.things
+        if (
+            novel_pairs
+            and not asks_held_out
+            and not any(thing.pair in HELD_OUT_PAIRS and thing.cell in relevant for thing in scene.things)
         ):
             continue
         yield Item(scene, question, answer)
@@ -107,9 +120,8 @@ def compose(question: Question, answer: str, rng: np.random.Generator, novel_pai
         case "relation":
             pairs = ((a, b) for a in cells for b in cells if a != b)
             first, second = next(
-                (a, b) for a, b in pairs
-                if (_along(a, question.axis) < _along(b, question.axis)) == (answer == "yes")
-            )  # fmt: skip
+                (a, b) for a, b in pairs if (_along(a, question.axis) < _along(b, question.axis)) == (answer == "yes")
+            )
             wanted = [(first, about, None), (second, question.about[1], None)]
         case _:
             raise ValueError(f"no way to compose a scene for a {question.kind!r} question")
@@ -131,14 +143,12 @@ def _along(cell: int, axis: str) -> int:
     return cell % BOARD if axis == "column" else cell // BOARD
 
 
-def _thing(
-    cell: int, rng: np.random.Generator, novel_pairs: bool, pattern: Pattern, size: str | None = None
-) -> Thing:
+def _thing(cell: int, rng: np.random.Generator, novel_pairs: bool, pattern: Pattern, size: str | None = None) -> Thing:
     """A random thing that matches the pattern, of a pair that may be shown where the pattern leaves a choice."""
     while True:
         color = pattern.color or COLORS[rng.integers(len(COLORS))]
         shape = pattern.shape or SHAPES[rng.integers(len(SHAPES))]
-        if novel_pairs or pattern.color and pattern.shape or (color, shape) not in HELD_OUT_PAIRS:
+        if novel_pairs or (pattern.color and pattern.shape) or (color, shape) not in HELD_OUT_PAIRS:
             break
     look = size or SIZES[rng.integers(len(SIZES))], JITTER[rng.integers(3)], JITTER[rng.integers(3)]
     return Thing(cell, color, shape, *look)
@@ -152,9 +162,8 @@ def crossed(seed: int, scenes: int, split: str = "test") -> tuple[list[Scene], l
     """
     rng = np.random.default_rng([3, seed])
     questions = [
-        q for q in all_questions()
-        if q.kind in ("count", "exist") or all(p.shape is not None for p in q.about)
-    ]  # fmt: skip
+        q for q in all_questions() if q.kind in ("count", "exist") or all(p.shape is not None for p in q.about)
+    ]
     chosen: list[Scene] = []
     while len(chosen) < scenes:
         cells, colors = rng.permutation(CELLS), rng.permutation(len(COLORS))

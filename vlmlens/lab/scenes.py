@@ -49,7 +49,9 @@ class Thing:
             (self.dy, JITTER, "dy"),
         ):
             if value not in allowed:
-                raise PictureError(f"{value!r} is no {name} of a lab scene; choose from {', '.join(map(str, allowed))}.")
+                raise PictureError(
+                    f"{value!r} is no {name} of a lab scene; choose from {', '.join(map(str, allowed))}."
+                )
 
     @property
     def row(self) -> int:

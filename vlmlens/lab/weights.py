@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from vlmlens.errors import ModelError
@@ -29,7 +30,7 @@ class LabName:
     @classmethod
     def parse(cls, name: str) -> "LabName":
         kind, _, seed = name.removeprefix("lab:").partition("@")
-        if seed and not seed.isdecimal():
+        if seed and not (seed.isdecimal() and len(seed) < 5):
             raise ModelError(f"“{name}” is no lab model: after @ comes the training seed, as in lab:{kind}@0.")
         return cls(kind, int(seed or 0))
 
@@ -54,7 +55,7 @@ def save_encoders(vision: VisionEncoder, text: TextEncoder) -> None:
 
 @cache
 def encoder_state() -> dict[str, torch.Tensor]:
-    return load_file(_present(HOME / "encoders.safetensors"))
+    return _read(HOME / "encoders.safetensors")
 
 
 def load_encoders() -> tuple[VisionEncoder, TextEncoder]:
@@ -72,13 +73,16 @@ def save_wiring(name: LabName, model: LabModel) -> None:
 
 def load_wiring(name: LabName) -> LabModel:
     """A trained wiring, ready to answer. Raises ModelError where its weights are missing."""
-    state = load_file(_present(name.path))
+    state = _read(name.path)
     model = LabModel(name.kind)
     model.load_state_dict(encoder_state() | state)
     return model.requires_grad_(False).eval()
 
 
-def _present(path: Path) -> Path:
+def _read(path: Path) -> dict[str, torch.Tensor]:
     if not path.exists():
         raise ModelError(f"The weights {path.name} are missing from {HOME.name}; `make train` makes them anew.")
-    return path
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"The weights {path.name} are damaged; `make train` makes them anew.") from error

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from vlmlens.errors import ModelError
+from vlmlens.errors import ModelError, UserError, first_line
 from vlmlens.lab.fusion import WIRINGS
 from vlmlens.lab.weights import SEEDS, LabName
 from vlmlens.models.base import VLM, ModelInfo, Picture, Prepared, as_image
@@ -46,6 +46,8 @@ def load(name: str, device: str = "auto", dtype: str = "auto") -> VLM:
     name = name.strip()
     if not name:
         raise ModelError("No model was named; try lab:concat.")
+    if len(name) > 1000 or not name.isprintable():
+        raise ModelError("A model's name is one line of up to 1000 characters; try lab:concat.")
     vlm: VLM
     if name.startswith("lab:"):
         kind = LabName.parse(name).kind
@@ -63,7 +65,12 @@ def load(name: str, device: str = "auto", dtype: str = "auto") -> VLM:
         from vlmlens.models.huggingface import HuggingFaceVLM
 
         vlm = HuggingFaceVLM(name, device=device, dtype=dtype)
-    vlm.check()
+    try:
+        vlm.check()
+    except UserError:
+        raise
+    except Exception as error:  # a folder from elsewhere can hold a model that loads and cannot run
+        raise ModelError(f"{name} loaded, but cannot be asked: {first_line(error)}") from error
     return vlm
 
 

@@ -21,6 +21,7 @@ from vlmlens.errors import ModelError
 from vlmlens.lab.draw import draw, render
 from vlmlens.lab.scenes import Scene
 from vlmlens.picture import encode_png, for_display, open_picture, picture_hash
+from vlmlens.progress import Progress
 from vlmlens.trace import Answer, Edit, Grid, Knockout, Place, RowRecord, Segment, Site, Trace, Watch
 from vlmlens.trace.capture import Kept, Recorder, recording
 
@@ -157,7 +158,9 @@ class VLM(ABC):
         with torch.inference_mode(), self.listening(), recording(recorder):
             return self.logits(prepared, variants).float().cpu(), recorder
 
-    def answer_probability(self, picture: Picture, question: str, answer: str, knockouts: np.ndarray) -> np.ndarray:
+    def answer_probability(
+        self, picture: Picture, question: str, answer: str, knockouts: np.ndarray, progress: Progress | None = None
+    ) -> np.ndarray:
         """Probability of one answer under many knock-outs of image cells: bool [variant, cell] to float [variant].
 
         Every row but the knocked-out tokens themselves stops reading them, at every layer.
@@ -167,7 +170,8 @@ class VLM(ABC):
         keys[:, prepared.grid.positions] = knockouts
         index = self.candidate(answer)
         found = []
-        for start in range(0, len(keys), self.variants_at_once):
+        starts = range(0, len(keys), self.variants_at_once)
+        for start in (progress or Progress()).over(starts, len(starts), "batch"):
             with self.lock:
                 logits, _ = self.run(prepared, None, [Knockout(keys[start : start + self.variants_at_once])])
             found.append(logits.double().softmax(-1)[:, index].numpy())
@@ -227,11 +231,13 @@ def assemble(
     image = set(np.flatnonzero(prepared.segments == Segment.IMAGE).tolist())
     places = tuple(
         Place(
-            layer, group[0].kind, group[0].label,
+            layer,
+            group[0].kind,
+            group[0].label,
             competes=any(image & set(site.keys) and set(site.keys) - image for site in group),
         )
         for (layer, _), group in grouped.items()
-    )  # fmt: skip
+    )
     groups = list(grouped.values())
     records = {}
     if "last" in watch.rows:
@@ -289,5 +295,3 @@ def _record(
             parts.append(p)
             update.append(u)
     return RowRecord(tuple(p for p, _ in rows), tuple(attention), tuple(visible), tuple(parts), tuple(update))
-
-

@@ -2,6 +2,7 @@
 code stays theirs.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +15,9 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, AutoConfig, AutoModelForImageTextToText, AutoProcessor
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-from vlmlens.errors import ModelError, QuestionError
+from vlmlens.errors import ModelError, QuestionError, first_line
 from vlmlens.lab.draw import draw, render
-from vlmlens.lab.questions import normalise
+from vlmlens.lab.questions import normalise, readable
 from vlmlens.lab.scenes import Scene
 from vlmlens.lab.text import known_words
 from vlmlens.lab.weights import LabName
@@ -32,6 +33,7 @@ AttentionMaskInterface.register("vlmlens", sdpa_mask)
 RANKED = 20  # answers that a trace lists of an open vocabulary
 MOST_QUESTION = 2000  # characters
 MOST_NEW_TOKENS = 32
+_PLACE = "<<question>>"  # stands in a prompt for the question
 
 
 class HuggingFaceVLM(VLM):
@@ -43,21 +45,33 @@ class HuggingFaceVLM(VLM):
         placed = pick_device(device)
         try:
             self.processor = AutoProcessor.from_pretrained(source, trust_remote_code=False)
-            self.model = AutoModelForImageTextToText.from_pretrained(
-                source, attn_implementation="vlmlens", use_safetensors=True, trust_remote_code=False,
+            self.model, loading = AutoModelForImageTextToText.from_pretrained(
+                source,
+                attn_implementation="vlmlens",
+                use_safetensors=True,
+                trust_remote_code=False,
                 dtype=pick_dtype(dtype, placed),
-            )  # fmt: skip
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+                output_loading_info=True,
+            )
+        except ModelError:
+            raise
+        except Exception as error:  # on a broken file these libraries raise whatever they stumble over
             raise ModelError(f"“{source}” could not be loaded: {first_line(error)}") from error
+        if missing := sorted(loading["missing_keys"]):  # transformers would make them up
+            raise ModelError(f"The weights in “{source}” lack {missing[0]}; download them again.")
         self.model = self.model.to(placed).requires_grad_(False).eval()
         self.tokenizer = self.processor.tokenizer
         self.image_token = int(getattr(config, self.family.image_token_id))
         lab = source_is_lab(name)
         self.info = ModelInfo(
-            name or source, self.family.name, str(getattr(config, "_commit_hash", None) or "local"),
-            sum(p.numel() for p in self.model.parameters()), str(placed), str(self.model.dtype).removeprefix("torch."),
+            name or source,
+            self.family.name,
+            str(getattr(config, "_commit_hash", None) or "local"),
+            sum(p.numel() for p in self.model.parameters()),
+            str(placed),
+            str(self.model.dtype).removeprefix("torch."),
             lab,
-        )  # fmt: skip
+        )
         self.variants_at_once = 64 if self.info.parameters < 10_000_000 else 4
         modules = dict(self.model.named_modules())
         count = self.family.layers(config)
@@ -67,11 +81,7 @@ class HuggingFaceVLM(VLM):
     def prepare(self, picture: Image.Image, question: str) -> Prepared:
         if self.info.lab:
             question = " ".join(known_words(question)) + "?"
-        question = question.strip()
-        if not question:
-            raise QuestionError("The question is empty; type one or pick a suggestion.")
-        if len(question) > MOST_QUESTION:
-            raise QuestionError(f"The question has {len(question)} characters; ask in {MOST_QUESTION} or fewer.")
+        question = readable(question, MOST_QUESTION)
         if (token := self.tokenizer.convert_ids_to_tokens(self.image_token)) in question:
             raise QuestionError(f"The question holds {token}, which stands for the picture itself; leave it out.")
         prompt = self._prompt(question)
@@ -97,11 +107,12 @@ class HuggingFaceVLM(VLM):
     def _segments(self, ids: Tensor, prompt: str, question: str, images: int) -> np.ndarray:
         """Who is who, int8 [position]: the question is found by its characters in the prompt."""
         token = self.tokenizer.convert_ids_to_tokens(self.image_token)
+        before = self._prompt(_PLACE).partition(_PLACE)[0]  # the same words may also stand elsewhere in the prompt
+        start = len(before.replace(token, token * images))
         expanded = prompt.replace(token, token * images)
         coded = self.tokenizer(expanded, return_offsets_mapping=True)
-        if coded["input_ids"] != ids.tolist():
+        if coded["input_ids"] != ids.tolist() or not expanded.startswith(question, start):
             raise ModelError(f"The prompt of {self.name} cannot be told apart into segments; its family needs a row.")
-        start = expanded.rindex(question)
         inside = [b > start and a < start + len(question) and b > a for a, b in coded["offset_mapping"]]
         segments = np.where(inside, Segment.QUESTION, Segment.INSTRUCTION).astype(np.int8)
         segments[(ids == self.image_token).numpy()] = Segment.IMAGE
@@ -173,14 +184,14 @@ class HuggingFaceVLM(VLM):
 def find_family(source: str) -> tuple[Family, Any]:
     """The row for a folder or hub name, from its config alone. Raises ModelError with what to do."""
     path = Path(source)
-    looks_local = path.is_absolute() or source.startswith((".", "~")) or path.exists()
-    if looks_local and not path.is_dir():
+    looks_local = path.is_absolute() or source.startswith((".", "~")) or os.path.exists(source)
+    if looks_local and not os.path.isdir(source):
         raise ModelError(f"There is no folder {source}; check the path, or give a hub name such as org/name.")
     if looks_local and not (path / "config.json").is_file():
         raise ModelError(f"The folder {source} has no config.json; point at the folder that holds the model's files.")
     try:
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # see above
         if looks_local:
             raise ModelError(f"The config.json in {source} cannot be read: {first_line(error)}") from error
         raise ModelError(
@@ -213,11 +224,6 @@ def pick_dtype(dtype: str, device: torch.device) -> torch.dtype | str:
     if dtype not in named:
         raise ModelError(f"There is no dtype “{dtype}”; use auto, {', '.join(named)}.")
     return named[dtype]
-
-
-def first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__
 
 
 def source_is_lab(name: str | None) -> bool:

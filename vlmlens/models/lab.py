@@ -62,14 +62,22 @@ class LabVLM(VLM):
             for index, link in enumerate(layer):  # type: ignore[arg-type]
                 look = link.look
                 found[link.attention] = Site(
-                    f"fusion.layers.{number}.{index}", number, look.kind, span[look.queries], span[look.keys],
+                    f"fusion.layers.{number}.{index}",
+                    number,
+                    look.kind,
+                    span[look.queries],
+                    span[look.keys],
                     label,
-                )  # fmt: skip
+                )
         reads = self.wiring.reads
         found[self.model.readout.attention] = Site(
-            "readout", len(self.model.fusion.layers), "readout", (length,), span[reads],
+            "readout",
+            len(self.model.fusion.layers),
+            "readout",
+            (length,),
+            span[reads],
             f"readout: pools {_PEOPLE_SAY[reads]}",
-        )  # fmt: skip
+        )
         return found
 
     def logits(self, prepared: Prepared, variants: int = 1) -> Tensor:

@@ -6,6 +6,19 @@ from vlmlens.trace.trace import Answer, Place, RowRecord, Trace
 from vlmlens.trace.watch import Edit, Knockout, Replace, Rows, Site, Watch
 
 __all__ = [
-    "Answer", "Edit", "Grid", "Knockout", "Place", "Replace", "RowRecord", "Rows", "Segment", "Site", "Trace", "Watch",
-    "open_trace", "save_trace", "trace_bytes",
-]  # fmt: skip
+    "Answer",
+    "Edit",
+    "Grid",
+    "Knockout",
+    "Place",
+    "Replace",
+    "RowRecord",
+    "Rows",
+    "Segment",
+    "Site",
+    "Trace",
+    "Watch",
+    "open_trace",
+    "save_trace",
+    "trace_bytes",
+]

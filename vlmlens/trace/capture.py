@@ -48,7 +48,7 @@ class Recorder:
 
     @property
     def watching(self) -> bool:
-        return any(map(len, self.rows.values()))
+        return bool(self.rows)  # also where no site has the rows that were asked for
 
     def knockouts(self, site: Site, device: torch.device) -> Tensor | None:
         """Blocked edges of a site, bool [variant, query, key], or None where nothing is blocked."""
@@ -106,9 +106,16 @@ def entering(layer: int, states: Tensor, positions: Sequence[int]) -> Tensor:
 
 
 def attend(
-    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None,
-    scaling: float | None = None, dropout: float = 0.0, is_causal: bool | None = None, **_: object,
-) -> tuple[Tensor, None]:  # fmt: skip
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    is_causal: bool | None = None,
+    **_: object,
+) -> tuple[Tensor, None]:
     """Attention with the signature of transformers' attention interface.
 
     Args:
@@ -125,9 +132,15 @@ def attend(
     if attention_mask is not None:
         attention_mask = attention_mask[..., : key.shape[2]]
     output = F.scaled_dot_product_attention(
-        query, key, value, attention_mask, dropout if module.training else 0.0, causal, scale=scaling,
+        query,
+        key,
+        value,
+        attention_mask,
+        dropout if module.training else 0.0,
+        causal,
+        scale=scaling,
         enable_gqa=key.shape[1] != query.shape[1],
-    )  # fmt: skip
+    )
 
     recorder = _active.get()
     site = recorder.sites.get(module) if recorder is not None else None
@@ -153,9 +166,14 @@ def repeat_heads(states: Tensor, heads: int) -> Tensor:
 
 
 def row_attention(
-    query: Tensor, key: Tensor, mask: Tensor | None, causal: bool, scaling: float | None, rows: Tensor,
+    query: Tensor,
+    key: Tensor,
+    mask: Tensor | None,
+    causal: bool,
+    scaling: float | None,
+    rows: Tensor,
     blocked: Tensor | None,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+) -> tuple[Tensor, Tensor]:
     """Softmax of some query rows, in float32.
 
     Returns weights [batch, head, row, key] and what each row may look at, bool [batch, row, key]. A row with nothing to
@@ -191,9 +209,15 @@ def output_projection(module: nn.Module) -> nn.Linear:
 
 
 def keep(
-    module: nn.Module, recorder: Recorder, site: Site, rows: Tensor, weights: Tensor, visible: Tensor, value: Tensor,
+    module: nn.Module,
+    recorder: Recorder,
+    site: Site,
+    rows: Tensor,
+    weights: Tensor,
+    visible: Tensor,
+    value: Tensor,
     output: Tensor,
-) -> Kept:  # fmt: skip
+) -> Kept:
     """Split the update of the watched rows by segment (Kobayashi et al., EMNLP 2020, eq. 3 summed over a segment).
 
     part[s] = sum over keys k in s and heads h of  weight[h, row, k] * value[h, k] @ W_O[h]

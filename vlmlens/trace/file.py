@@ -13,13 +13,16 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from vlmlens.errors import TraceError
+from vlmlens.errors import PictureError, TraceError
+from vlmlens.picture import open_picture
 from vlmlens.trace.segments import Grid, Segment
 from vlmlens.trace.trace import Answer, Place, RowRecord, Trace
 from vlmlens.trace.watch import ROWS
 
 FORMAT = "vlmlens-trace-1"
 MOST_BYTES = 512 * 1024 * 1024
+FIELDS = ("attention", "visible", "parts", "update")  # of a RowRecord
+TEXTS = ("model", "revision", "version", "question", "picture_hash", "text")  # of a header
 REFUSAL = "This is not a trace file that vlmlens wrote, or it was changed since; save the trace again."
 
 
@@ -48,7 +51,7 @@ def trace_bytes(trace: Trace) -> bytes:
         "peaks": trace.peaks.astype(np.float32),
     }
     for name, record in trace.rows.items():
-        for field in ("attention", "visible", "parts", "update"):
+        for field in FIELDS:
             for place, array in enumerate(getattr(record, field)):
                 tensors[f"{name}.{field}.{place}"] = np.ascontiguousarray(array)
     text = json.dumps(header, sort_keys=True)
@@ -65,11 +68,14 @@ def open_trace(source: str | Path | bytes) -> Trace:
         data = source
     else:
         path = Path(source)
-        if not path.is_file():
-            raise TraceError(f"There is no trace file at {path}.")
-        if path.stat().st_size > MOST_BYTES:
-            raise TraceError(f"{path.name} is larger than {MOST_BYTES >> 20} MB; no trace is.")
-        data = path.read_bytes()
+        try:
+            if not path.is_file():
+                raise TraceError(f"There is no trace file at {path}.")
+            if path.stat().st_size > MOST_BYTES:
+                raise TraceError(f"{path.name} is larger than {MOST_BYTES >> 20} MB; no trace is.")
+            data = path.read_bytes()
+        except OSError as error:
+            raise TraceError(f"{path} cannot be read ({error.strerror}); check its path and permissions.") from error
     try:
         text, checksum = _metadata(data)
         tensors = load(data)
@@ -79,8 +85,18 @@ def open_trace(source: str | Path | bytes) -> Trace:
     except TraceError:
         raise
     # A file from elsewhere can break any of these steps in any of these ways; all mean the same to the reader.
-    except (SafetensorError, ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError,
-            RecursionError, MemoryError) as error:  # fmt: skip
+    except (
+        SafetensorError,
+        PictureError,
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+        MemoryError,
+    ) as error:
         raise TraceError(REFUSAL) from error
 
 
@@ -101,60 +117,83 @@ def _checksum(text: str, tensors: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def _build(header: dict[str, Any], tensors: Mapping[str, np.ndarray]) -> Trace:
+def _build(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Trace:
+    """The trace, every field of it checked."""
     if header["format"] != FORMAT:
         raise TraceError(f"This trace file has the format {header['format']!r}; this version reads {FORMAT}.")
-    tokens = tuple(map(str, header["tokens"]))
+    json.dumps(header, ensure_ascii=False).encode()  # refuses half characters, which no table can hold
+    _check(all(isinstance(header[name], str) for name in TEXTS))
+    tokens, places = header["tokens"], tuple(Place(*place) for place in header["places"])
     length = len(tokens)
-    places = tuple(Place(int(la), k, str(label), bool(c)) for la, k, label, c in header["places"])
-    grid = Grid(tensors["boxes"], tensors["positions"], tuple(header["size"]), tuple(header["shape"]))
-    segments = tensors["segments"]
-    sound = (
-        segments.shape == (length,)
-        and set(segments.tolist()) <= {int(s) for s in Segment}
-        and grid.boxes.shape == (len(grid.positions), 4)
-        and all(0 <= p < length for p in grid.positions.tolist())
-        and tensors["peaks"].shape[1:] == (length,)
-        and len(grid.size) == len(grid.shape) == 2
-        and all(place.kind in ("self", "cross", "readout") for place in places)
-        and bool(header["answers"])
-        and set(header["rows"]) <= set(ROWS)
+    segments, boxes, positions, peaks = (
+        _take(tensors, name, dtype)
+        for name, dtype in (("segments", "i1"), ("boxes", "f4"), ("positions", "i8"), ("peaks", "f4"))
     )
-    if not sound:
-        raise TraceError(REFUSAL)
-    records = {}
-    for name, positions in header["rows"].items():
-        arrays: dict[str, tuple[np.ndarray, ...]] = {}
-        for field in ("attention", "visible", "parts", "update"):
-            found = [tensors.get(f"{name}.{field}.{place}") for place in range(len(places))]
-            present = [array for array in found if array is not None]
-            if len(present) not in (0, len(places)) or (field in ("attention", "visible") and not present):
-                raise TraceError(REFUSAL)
-            arrays[field] = tuple(present)
-        rows = len(positions)
-        fits = (
-            all(a.ndim == 3 and a.shape[1:] == (rows, length) for a in arrays["attention"])
-            and all(a.shape == (rows, length) and a.dtype == bool for a in arrays["visible"])
-            and all(a.ndim == 3 and a.shape[:2] == (rows, len(Segment)) for a in arrays["parts"])
-            and all(a.ndim == 2 and a.shape[0] == rows for a in arrays["update"])
-            and all(np.isfinite(a).all() for field in ("attention", "parts", "update") for a in arrays[field])
-        )
-        if not fits:
-            raise TraceError(REFUSAL)
-        records[name] = RowRecord(tuple(map(int, positions)), **arrays)
+    _check(isinstance(tokens, list) and length > 0 and all(isinstance(token, str) for token in tokens))
+    _check(segments.shape == (length,) and set(segments.tolist()) <= {int(s) for s in Segment})
+    _check(all(_is_whole(n, 1) for n in (*header["size"], *header["shape"])))
+    grid = Grid(boxes, positions, tuple(header["size"]), tuple(header["shape"]))
+    _check(len(grid.size) == len(grid.shape) == 2 and grid.shape[0] * grid.shape[1] == len(positions))
+    _check(boxes.shape == (len(positions), 4) and bool((boxes[:, :2] < boxes[:, 2:]).all()))
+    _check(set(positions.tolist()) <= set(np.flatnonzero(segments == Segment.IMAGE).tolist()))
+    _check(len(set(positions.tolist())) == len(positions))
+    _check(peaks.ndim == 2 and peaks.shape[1] == length and bool((peaks >= 0).all()))
+    _check(0 < len(places) == len({(place.layer, place.kind) for place in places}))
+    for place in places:
+        _check(_is_whole(place.layer) and isinstance(place.label, str) and isinstance(place.competes, bool))
+        _check(place.kind in ("self", "cross", "readout"))
+    answers = tuple(Answer(*answer) for answer in header["answers"])
+    _check(len(answers) > 0 and all(isinstance(a.text, str) and isinstance(a.probability, float) for a in answers))
+    chances = np.array([1.0, *(a.probability for a in answers), 0.0])
+    _check(bool((np.diff(chances) <= 1e-6).all()))
+    picture = _take(tensors, "picture", "u1").tobytes()
+    open_picture(picture)
+    _check(set(header["rows"]) <= set(ROWS))
+    rows = {name: _record(name, found, length, len(places), tensors) for name, found in header["rows"].items()}
+    _check(not tensors)  # nothing is left over
     return Trace(
-        model=str(header["model"]),
-        revision=str(header["revision"]),
-        question=str(header["question"]),
-        picture=tensors["picture"].astype(np.uint8).tobytes(),
-        picture_hash=str(header["picture_hash"]),
-        tokens=tokens,
+        **{name: header[name] for name in TEXTS},
+        picture=picture,
+        tokens=tuple(tokens),
         segments=segments,
         grid=grid,
         places=places,
-        answers=tuple(Answer(str(text), float(p)) for text, p in header["answers"]),
-        text=str(header["text"]),
-        rows=records,
-        peaks=tensors["peaks"],
-        version=str(header["version"]),
+        answers=answers,
+        rows=rows,
+        peaks=peaks,
     )
+
+
+def _record(name: str, positions: Any, length: int, places: int, tensors: dict[str, np.ndarray]) -> RowRecord:
+    """The record of some rows, its arrays taken out of `tensors`."""
+    _check(isinstance(positions, list) and 0 < len(positions) == len(set(positions)))
+    _check(all(_is_whole(position) and position <= length for position in positions))
+    with_parts = f"{name}.parts.0" in tensors
+    arrays = {
+        field: tuple(_take(tensors, f"{name}.{field}.{i}", "?" if field == "visible" else "f4") for i in range(places))
+        for field in (FIELDS if with_parts else FIELDS[:2])
+    }
+    record = RowRecord(tuple(positions), **arrays)
+    heads, rows = len(record.attention[0]), len(positions)
+    for attention, visible in zip(record.attention, record.visible, strict=True):
+        _check(heads > 0 and attention.shape == (heads, rows, length) and visible.shape == (rows, length))
+        _check(bool((attention >= 0).all() and (attention.sum(axis=-1) < 1.01).all()))
+    for parts, update in zip(record.parts, record.update, strict=True):
+        _check(parts.shape == (rows, len(Segment), record.update[0].shape[-1]) and update.shape == parts[:, 0].shape)
+    return record
+
+
+def _take(tensors: dict[str, np.ndarray], name: str, dtype: str) -> np.ndarray:
+    """An array of the right kind, all numbers finite, out of those not yet read."""
+    array = tensors.pop(name)
+    _check(array.dtype == np.dtype(dtype) and bool(np.isfinite(array).all()))
+    return array
+
+
+def _is_whole(value: Any, least: int = 0) -> bool:
+    return type(value) is int and least <= value < 2**31
+
+
+def _check(sound: bool) -> None:
+    if not sound:
+        raise TraceError(REFUSAL)

@@ -35,9 +35,12 @@ class Grid:
 
     @classmethod
     def regular(
-        cls, shape: tuple[int, int], positions: Sequence[int] | np.ndarray, size: tuple[int, int],
+        cls,
+        shape: tuple[int, int],
+        positions: Sequence[int] | np.ndarray,
+        size: tuple[int, int],
         extent: tuple[float, float, float, float] | None = None,
-    ) -> "Grid":  # fmt: skip
+    ) -> "Grid":
         """Equal cells, row by row, over `extent` (left, top, right, bottom; by default the whole picture)."""
         left, top, right, bottom = extent or (0.0, 0.0, float(size[0]), float(size[1]))
         rows, columns = shape

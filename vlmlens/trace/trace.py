@@ -113,23 +113,9 @@ class Trace:
         chosen = [v for place, v in zip(self.places, record.visible, strict=True) if place.kind != "cross"]
         return np.any(chosen, axis=0)
 
-    def to_image(self, rows: Rows = "last") -> tuple[tuple[Place, ...], np.ndarray]:
-        """The places whose rows see the image, and their attention to it: float32 [place, head, row, cell]."""
-        record = self.record(rows)
-        seeing = [
-            (place, attention[:, :, self.grid.positions])
-            for place, attention, visible in zip(self.places, record.attention, record.visible, strict=True)
-            if visible[:, self.grid.positions].any()
-        ]
-        if not seeing:
-            return (), np.zeros((0, 1, len(record.positions), self.grid.cells), np.float32)
-        return tuple(place for place, _ in seeing), np.stack([attention for _, attention in seeing])
-
     def _stack(self, rows: Rows, cross: bool) -> np.ndarray:
         record = self.record(rows)
-        chosen = [
-            a for place, a in zip(self.places, record.attention, strict=True) if (place.kind == "cross") == cross
-        ]
+        chosen = [a for place, a in zip(self.places, record.attention, strict=True) if (place.kind == "cross") == cross]
         return np.stack(chosen) if chosen else np.zeros((0, 1, len(record.positions), self.length), np.float32)
 
     def segment_positions(self, segment: Segment) -> np.ndarray:

@@ -1,1 +1,28 @@
-"""The app: the only package that imports Streamlit."""
+"""The only package that imports Streamlit: widgets, state, links, jobs. Pages choose, call and draw with it."""
+
+import streamlit as st
+
+from vlmlens.ui import pool
+from vlmlens.ui.ask import ask
+from vlmlens.ui.look import guard, page
+from vlmlens.ui.request import Request
+from vlmlens.ui.show import opened_trace, show, show_beside, show_saved
+
+
+@st.cache_resource(show_spinner=False)
+def warm_once() -> None:
+    """Start loading the lab models, once a server."""
+    pool.warm()
+
+
+__all__ = [
+    "Request",
+    "ask",
+    "guard",
+    "opened_trace",
+    "page",
+    "show",
+    "show_beside",
+    "show_saved",
+    "warm_once",
+]

@@ -4,10 +4,27 @@ import torch
 from torch import Tensor, nn
 
 from vlmlens.lab.fusion.wirings import Look, Stream, Wiring
-from vlmlens.lab.vision import HEADS, WIDTH, Attention
+from vlmlens.lab.text import MOST_WORDS
+from vlmlens.lab.vision import HEADS, PATCHES, WIDTH, Attention
 from vlmlens.trace.capture import entering
 
 HIDDEN = 2 * WIDTH
+ENTRY_SCALE = 0.2  # streams enter small, so that what attention writes counts from the first step
+
+
+class Entrance(nn.Module):
+    """A frozen encoder's features brought to one scale, with a learned place for every position."""
+
+    def __init__(self, positions: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(WIDTH)
+        nn.init.constant_(self.norm.weight, ENTRY_SCALE)
+        self.places = nn.Parameter(torch.randn(positions, WIDTH) * ENTRY_SCALE / 3)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """features [batch, position, width]"""
+        places: Tensor = self.norm(features) + self.places[: features.shape[1]]
+        return places
 
 
 class Link(nn.Module):
@@ -35,6 +52,8 @@ class Fusion(nn.Module):
     def __init__(self, wiring: Wiring) -> None:
         super().__init__()
         self.wiring = wiring
+        self.enter_image = Entrance(PATCHES)
+        self.enter_question = Entrance(MOST_WORDS)
         self.layers = nn.ModuleList(nn.ModuleList(Link(look) for look in looks) for looks in wiring.layers)
 
     def forward(self, image: Tensor, question: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -42,13 +61,16 @@ class Fusion(nn.Module):
 
         Returns the stream that the answer is read from and its mask.
         """
+        image, question = self.enter_image(image), self.enter_question(question)
         patches = image.shape[1]
         masks: dict[Stream, Tensor] = {"image": mask.new_ones(image.shape[:2]), "question": mask}
         masks["both"] = torch.cat([masks["image"], mask], dim=1)
         both = torch.cat([image, question], dim=1)  # the image always comes first
         part: dict[Stream, slice] = {
-            "image": slice(0, patches), "question": slice(patches, None), "both": slice(None),
-        }  # fmt: skip
+            "image": slice(0, patches),
+            "question": slice(patches, None),
+            "both": slice(None),
+        }
         positions = range(both.shape[1])
         for number, layer in enumerate(self.layers):
             both = entering(number, both, positions)

@@ -1,0 +1,31 @@
+"""Raw attention maps: the answering row's attention to every image cell, place by place."""
+
+import numpy as np
+
+from vlmlens.trace import Place, Rows, Trace
+
+
+def image_maps(trace: Trace, rows: Rows = "last") -> tuple[tuple[Place, ...], np.ndarray]:
+    """The places whose rows see the image, and their attention to it: float32 [place, head, row, cell].
+
+    Places are those where the answering row ("last") sees the image, whatever `rows` is asked for, so that maps of
+    different rows can be laid side by side; a row that sees none there has zeros.
+    """
+    seeing = [i for i, visible in enumerate(trace.record("last").visible) if visible[:, trace.grid.positions].any()]
+    record = trace.record(rows)
+    places = tuple(trace.places[i] for i in seeing)
+    if not seeing:
+        return (), np.zeros((0, 1, len(record.positions), trace.grid.cells), np.float32)
+    return places, np.stack([record.attention[i][:, :, trace.grid.positions] for i in seeing])
+
+
+def default_place(trace: Trace) -> int:
+    """Which of `image_maps`' places to show first: the one whose map is the most concentrated, readouts last.
+
+    Concentration is the largest share of the map's mass in one cell, head mean.
+    """
+    places, values = image_maps(trace)
+    mean = values[:, :, 0].mean(axis=1)  # [place, cell]
+    peak = mean.max(axis=1) / np.maximum(mean.sum(axis=1), 1e-12)
+    peak[[place.kind == "readout" for place in places]] -= 1.0
+    return int(peak.argmax()) if len(places) else 0

@@ -1,0 +1,173 @@
+"""The command line: the same verbs without a browser.
+
+With --json a verb prints one JSON object on stdout and nothing else; messages go to stderr. A person's error ends with
+one line and exit code 2.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vlmlens import __version__
+from vlmlens.errors import UserError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        options.verb(options)
+    except UserError as error:
+        print(f"vlmlens: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "vlmlens", description="Did the model look at the picture, where, and did it matter?"
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+
+    app = verbs.add_parser("app", help="open the app in a browser")
+    app.add_argument("--port", type=int, default=8501)
+    app.add_argument("--headless", action="store_true", help="serve only, open no browser")
+    app.set_defaults(verb=_app)
+
+    models = verbs.add_parser("models", help="list the models that can be loaded by name")
+    models.set_defaults(verb=_models)
+
+    inspect = verbs.add_parser("inspect", help="ask one question about one picture and look inside")
+    inspect.add_argument("model")
+    inspect.add_argument("picture", help="a file, or a lab scene as JSON")
+    inspect.add_argument("question")
+    inspect.add_argument("--save", metavar="FILE", type=Path, help="write the trace file")
+    inspect.add_argument("--device", default="auto")
+    inspect.add_argument("--dtype", default="auto")
+    inspect.set_defaults(verb=_inspect)
+
+    evaluate = verbs.add_parser("evaluate", help="accuracy on held-out lab questions, with the picture and without")
+    evaluate.add_argument("model")
+    evaluate.add_argument("--seed", type=int, default=0)
+    evaluate.add_argument("--n", type=int, default=2000)
+    evaluate.add_argument("--prior", type=float, default=None, help="the language prior of the questions, 0 to 1")
+    evaluate.set_defaults(verb=_evaluate)
+
+    train = verbs.add_parser("train", help="train the lab models anew")
+    train.add_argument("names", nargs="*", metavar="MODEL", help="for instance lab:concat@1; none: see --all")
+    train.add_argument("--all", action="store_true", help="everything, encoders first")
+    train.add_argument("--card", action="store_true", help="measure only: write the cards of weights that are there")
+    train.set_defaults(verb=_train)
+
+    for verb in (models, inspect, evaluate):
+        verb.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    return parser
+
+
+def _app(options: argparse.Namespace) -> None:
+    from vlmlens.ui.launch import launch
+
+    launch(options.port, options.headless)
+
+
+def _models(options: argparse.Namespace) -> None:
+    from vlmlens.models import list_models
+
+    found = list_models(every_seed=True)
+    if options.json:
+        _print({"models": [{"name": m.name, "family": m.family, "present": m.present} for m in found]})
+        return
+    for model in found:
+        print(f"{model.name:24} {'' if model.present else '(weights missing) '}{model.sentence}")
+    print("A folder or hub name of a Hugging Face model of the LLaVA-1.5 family loads too.")
+
+
+def _inspect(options: argparse.Namespace) -> None:
+    import numpy as np
+
+    from vlmlens.attention import budget, causal_check, contributions, default_place, hottest_window, image_maps
+    from vlmlens.lab.scenes import Scene
+    from vlmlens.models import load
+
+    text = options.picture.lstrip()
+    picture = Scene.from_json(text) if text.startswith("{") else Path(options.picture)
+    vlm = load(options.model, options.device, options.dtype)
+    trace = vlm.inspect(picture, options.question)
+    places, values = image_maps(trace)
+    check = None
+    if places:
+        place = default_place(trace)
+        region = hottest_window(values[place, :, 0].mean(axis=0), trace.grid.shape)
+        check = causal_check(vlm, picture, options.question, trace, region)
+    if options.save:
+        try:
+            trace.save(options.save)
+        except OSError as error:
+            raise UserError(f"The trace could not be written to {options.save}: {error.strerror}.") from error
+    if options.json:
+        content = trace.to_dict()
+        for name, frame in (("budget", budget(trace).to_frame()), ("contribution", contributions(trace).to_frame())):
+            content[name] = json.loads(frame.to_json(orient="records"))
+        content["causal_check"] = None if check is None else check.to_dict()
+        _print(content)
+        return
+    print(f"{trace.text or trace.answer}   (probability {trace.answers[0].probability:.3f})")
+    print("then " + ", ".join(f"{a.text} {a.probability:.3f}" for a in trace.answers[1:4]))
+    with np.printoptions(precision=3):
+        print(contributions(trace).to_frame().to_string(index=False))
+    if check is not None:
+        print(f"{check.sentence(f'the hottest region of {places[place].label}')} {check.verdict.capitalize()}.")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from vlmlens.lab.evaluate import evaluate
+    from vlmlens.lab.sample import PRIOR
+    from vlmlens.models import load
+
+    prior = PRIOR if options.prior is None else options.prior
+    if options.n < 1 or options.seed < 0 or not 0 <= prior <= 1:
+        raise UserError("--n is 1 or more, --seed 0 or more, --prior between 0 and 1.")
+    found = evaluate(load(options.model).answer_many, options.seed, options.n, prior).to_dict()
+    if options.json:
+        _print({"model": options.model, **found})
+        return
+    print(f"{options.model}: accuracy {found['accuracy']:.4f} on {options.n} held-out questions")
+    print(f"  without the picture {found['accuracy_blind']:.4f}; the prior allows {found['blind_ceiling']:.4f}")
+    for kind, value in found["by_question"].items():
+        print(f"  {kind:10} {value:.4f}")
+
+
+def _train(options: argparse.Namespace) -> None:
+    from vlmlens.attention import causal_report
+    from vlmlens.lab.factory import make_all, measure
+    from vlmlens.lab.weights import LabName
+    from vlmlens.models import LAB_KINDS, list_models, load
+
+    names = tuple(LabName.parse(name) for name in options.names)
+    if unknown := [name for name in names if name.kind not in LAB_KINDS]:
+        raise UserError(f"There is no {unknown[0]} to train; the lab has {', '.join(LAB_KINDS)}.")
+    if not names and not options.all:
+        raise UserError("Name the models to train (vlmlens train lab:concat@0), or train all of them with --all.")
+    if not options.card:
+        make_all(() if options.all else names, report=_tell)
+    for name in names or [LabName.parse(model.name) for model in list_models(every_seed=True)]:
+        vlm = load(str(name))
+        places = [report.to_dict() for report in causal_report(vlm)]
+        card = measure(name, vlm.answer_many, causal_check_over_300_questions=places)
+        _tell(f"{name}: accuracy {card['held_out']['accuracy']}, least {min(card['held_out']['by_question'].values())}")
+
+
+def _tell(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+def _print(content: dict[str, Any]) -> None:
+    print(json.dumps(content, ensure_ascii=False))

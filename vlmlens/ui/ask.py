@@ -1,0 +1,102 @@
+"""The left part of a page: which model, which picture, which question."""
+
+import streamlit as st
+
+from vlmlens.errors import UserError
+from vlmlens.lab.questions import suggestions
+from vlmlens.lab.scenes import Scene
+from vlmlens.models import list_models
+from vlmlens.ui.compose import open_composer
+from vlmlens.ui.request import Request, remember, restore
+from vlmlens.ui.source import EXAMPLES, Source, examples
+
+FILES = ["png", "jpg", "jpeg", "gif", "bmp", "webp", "tif", "tiff"]
+
+
+def ask() -> Request:
+    """Draw the widgets and return what they ask; the address follows, so that the link restores it."""
+    if (lost := restore()) is not None:
+        st.session_state.lost = lost
+    if message := st.session_state.get("lost"):
+        st.warning(message)
+    names = [model.name for model in list_models()]
+    others = [name for name in (st.session_state.model, *st.session_state.beside) if name not in names]
+    model = st.selectbox(
+        "Model",
+        [*names, *others],
+        key="model",
+        accept_new_options=True,
+        help="The lab's own models answer questions about lab scenes, without network or GPU. For a Hugging Face model "
+        "of the LLaVA-1.5 family type its hub name (org/name) or the path of its folder. A seed of the lab's: "
+        "lab:concat@1.",
+    )
+    _picture()
+    source: Source = st.session_state.source
+    question = st.text_input(
+        "Question", key="question", max_chars=6000, help="Lab models know colors, shapes, sizes, numbers and places."
+    )
+    if source.scene is not None:
+        st.pills(
+            "Suggestions",
+            suggestions(source.scene),
+            key="suggested",
+            on_change=_take_suggestion,
+            label_visibility="collapsed",
+        )
+    beside = st.multiselect(
+        "Side by side with",
+        list(dict.fromkeys([*names, *others])),
+        key="beside",
+        help="The same picture and question, asked of other models too.",
+    )
+    request = Request(str(model or ""), source, question, tuple(name for name in beside if name != model))
+    remember(request)
+    return request
+
+
+def _picture() -> None:
+    number = st.session_state.setdefault("upload_number", 0)
+    st.file_uploader(
+        "Picture: drop, paste or pick a file",
+        type=FILES,
+        key=f"upload-{number}",
+        max_upload_size=40,
+        on_change=_take_upload,
+        args=(f"upload-{number}",),
+    )
+    if problem := st.session_state.get("upload_problem"):
+        st.error(problem)
+    st.pills(
+        "Or an example lab scene",
+        range(1, EXAMPLES + 1),
+        key="example",
+        on_change=_take_example,
+    )
+    if st.button("Compose a scene", icon=":material/grid_on:", width="stretch"):
+        open_composer(st.session_state.source.scene or Scene())
+
+
+def _take_upload(key: str) -> None:
+    file = st.session_state.get(key)
+    st.session_state.upload_problem = None
+    if file is None:
+        return
+    try:
+        st.session_state.source = Source.of_file(file.getvalue())
+        st.session_state.example = None
+        st.session_state.lost = None
+    except UserError as error:
+        st.session_state.upload_problem = f"{error} The picture before it is still shown."
+
+
+def _take_example() -> None:
+    if st.session_state.example:
+        st.session_state.source = Source.of_scene(examples()[st.session_state.example - 1])
+        st.session_state.upload_number += 1  # an emptied uploader
+        st.session_state.upload_problem = st.session_state.lost = None
+
+
+def _take_suggestion() -> None:
+    if st.session_state.suggested:
+        st.session_state.question = st.session_state.suggested
+        st.session_state.suggested = None

@@ -1,0 +1,53 @@
+"""The page's frame: title, columns that stack on a phone, and the few rules of style that Streamlit lacks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from vlmlens.lab.draw import draw
+from vlmlens.lab.scenes import Scene, Thing
+from vlmlens.ui.jobs import in_words
+
+VERDICTS = {  # a word, a shape and a colour: never colour alone
+    "more than elsewhere": ("✓", "It mattered", "green"),
+    "no more than elsewhere": ("✕", "No more than elsewhere", "red"),
+    "inconclusive": ("~", "Inconclusive", "gray"),
+}
+
+# A picture and no icon name: Streamlit fetches named icons for the browser's tab from the network.
+ICON = draw(Scene((Thing(4, "orange", "circle", "large"), Thing(2, "blue", "square", "small"))), 64)
+
+_STYLE = """
+<style>
+.stMainBlockContainer { padding: 1.2rem 2rem 2rem; }
+.stMainBlockContainer [data-testid="stVerticalBlock"] { gap: 0.6rem; }
+.lens-title { margin: 0; font-size: 0.95rem; }
+.lens-title h1 { display: inline; font-size: 1.35rem; padding: 0; margin-right: 0.8rem; }
+.lens-answer { font-size: 1.6rem; font-weight: 650; line-height: 1.2; margin: 0; overflow-wrap: anywhere; }
+.lens-answer small { font-size: 1rem; font-weight: 400; margin-left: 0.5rem; }
+@media (max-width: 640px) { .stMainBlockContainer { padding: 1rem 0.8rem; } }
+</style>
+"""
+
+
+def page(title: str, question: str) -> None:
+    """Set the page up. `question` is the one that the page answers."""
+    st.set_page_config(page_title=f"{title} · vlmlens", page_icon=ICON, layout="wide")
+    st.html(_STYLE)
+    st.html(f'<div class="lens-title"><h1>{title}</h1>{question}</div>')
+
+
+@contextmanager
+def guard() -> Iterator[None]:
+    """Whatever fails inside is told in words, and the page goes on."""
+    try:
+        yield
+    except Exception as error:  # Streamlit's own stop and rerun are BaseExceptions and pass
+        st.error(in_words(error))
+
+
+def explain(title: str, text: str) -> None:
+    """The `?` beside a chart: definition, formula, paper, what it cannot tell."""
+    with st.popover("?", help=title):
+        st.markdown(f"**{title}**\n\n{text}")

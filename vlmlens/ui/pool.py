@@ -1,0 +1,63 @@
+"""Models in memory: loaded once for all browser sessions, the least recently used large one dropped first.
+
+Knows nothing of Streamlit, so that the launcher can warm it before the first page.
+"""
+
+import threading
+from collections import OrderedDict
+from concurrent.futures import Future
+
+from vlmlens.models import VLM, list_models, load
+
+DEFAULT = "lab:concat"
+MOST_LARGE = 2  # models other than the lab's kept at once
+
+_lock = threading.Lock()
+_models: "OrderedDict[str, Future[VLM]]" = OrderedDict()
+
+
+def get(name: str) -> VLM:
+    """The model of this name, loading it if it is not here; a second caller waits for the first one's load."""
+    with _lock:
+        future = _models.get(name)
+        mine = future is None
+        if future is None:
+            future = _models[name] = Future()
+        _models.move_to_end(name)
+    if mine:
+        try:
+            future.set_result(load(name))
+        except BaseException as error:
+            with _lock:
+                _models.pop(name, None)  # a failed load may be tried again
+            future.set_exception(error)
+            raise
+        _shrink()
+    return future.result()
+
+
+def here(name: str) -> bool:
+    """Whether `get` would return at once."""
+    future = _models.get(name)
+    return future is not None and future.done()
+
+
+def _shrink() -> None:
+    with _lock:
+        large = [name for name in _models if not name.startswith("lab:")]
+        for name in large[:-MOST_LARGE]:
+            del _models[name]
+
+
+def warm() -> threading.Thread:
+    """Load the lab models in the background, the default first; what cannot be loaded says so when it is asked for."""
+
+    def work() -> None:
+        for listed in sorted(list_models(), key=lambda model: model.name != DEFAULT):
+            if listed.present:
+                vlm = get(listed.name)
+                vlm.check()  # once more: the first pass of a process is the slow one
+
+    thread = threading.Thread(target=work, name="warm", daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,58 @@
+"""What a page is asked, as data that a link can carry."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from vlmlens.errors import PictureError
+from vlmlens.lab.scenes import Scene
+from vlmlens.ui.pool import DEFAULT
+from vlmlens.ui.source import Source, examples
+
+QUESTION = "what color is the star?"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One picture and one question for one model, and others beside it if wanted."""
+
+    model: str
+    source: Source
+    question: str
+    beside: tuple[str, ...] = ()
+
+
+def restore() -> str | None:
+    """Fill the session's state from the address, once a session. Returns what could not be restored, in words."""
+    if "source" in st.session_state:
+        return None
+    asked = st.query_params
+    st.session_state.model = asked.get("model", DEFAULT)
+    st.session_state.question = asked.get("q", QUESTION)
+    st.session_state.beside = asked.get_all("beside")
+    st.session_state.source = Source.of_scene(examples()[0])
+    try:
+        if "scene" in asked:
+            st.session_state.source = Source.of_scene(Scene.from_json(asked["scene"]))
+        elif "picture" in asked:
+            source = Source("upload", asked["picture"])
+            source.load()
+            st.session_state.source = source
+    except PictureError as error:
+        return f"{error} An example is shown in its place."
+    return None
+
+
+def remember(request: Request) -> None:
+    """Write the request into the address, so that the link restores it."""
+    wanted: dict[str, str | list[str]] = {
+        "model": request.model,
+        "q": request.question,
+        "scene" if request.source.kind == "scene" else "picture": request.source.text,
+    }
+    if request.beside:
+        wanted["beside"] = list(request.beside)
+    if st.query_params.to_dict() != {k: v if isinstance(v, str) else v[-1] for k, v in wanted.items()} or (
+        st.query_params.get_all("beside") != list(request.beside)
+    ):
+        st.query_params.from_dict(wanted)

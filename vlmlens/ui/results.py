@@ -1,0 +1,173 @@
+"""The middle and right parts of Inspect: the picture with its maps, the answer, the budgets, the causal check."""
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from vlmlens import charts
+from vlmlens.attention import (
+    CausalCheck,
+    budget,
+    causal_check,
+    contributions,
+    hottest_window,
+    image_maps,
+    sinks,
+)
+from vlmlens.lab.draw import render
+from vlmlens.lab.questions import by_text, normalise
+from vlmlens.lab.scenes import Scene
+from vlmlens.models import VLM
+from vlmlens.picture import encode_png
+from vlmlens.progress import Progress
+from vlmlens.trace import Segment, Trace
+from vlmlens.ui import words
+from vlmlens.ui.jobs import result
+from vlmlens.ui.look import VERDICTS, explain
+from vlmlens.ui.picture import Maps, Selection, Token, picture
+from vlmlens.ui.pool import get, here
+from vlmlens.ui.request import Request
+
+CHART: Any = {"theme": "streamlit", "config": {"displayModeBar": False}, "width": "stretch"}
+
+
+def model(name: str) -> VLM:
+    """The model of this name, with a bar while it loads."""
+    if here(name):
+        return get(name)
+    return result(("model", name), f"Loading {name}", lambda _progress: get(name))
+
+
+def inspect(request: Request, name: str | None = None) -> Trace:
+    """The trace of a request, computed once for the same model, picture and question."""
+    vlm = model(name or request.model)
+    source = request.source
+    content = source.load()
+    return result(
+        ("inspect", vlm.name, source, request.question),
+        f"Asking {vlm.name}",
+        lambda _progress: vlm.inspect(content, request.question),
+    )
+
+
+def notices(request: Request, vlm: VLM) -> None:
+    """What must be known before the result is believed."""
+    if not vlm.info.lab:
+        return
+    if request.source.foreign_to_the_lab():
+        st.warning(
+            f"{vlm.name} knows only lab scenes and this is not one: its answer is what it truly computes, and means "
+            "nothing about this picture. Load a Hugging Face model, or compose a scene.",
+            icon=":material/info:",
+        )
+    elif normalise(request.question) not in by_text():
+        st.info("Lab models never saw a question of this wording; what they answer to it means little.")
+
+
+def picture_with_maps(
+    request: Request | None, trace: Trace, key: str, marked: tuple[int, ...], place: int
+) -> Selection:
+    """The component: maps of the answering row and of every question word, the token strip, the region tools."""
+    scene = request.source.scene if request is not None else None
+    places, values = image_maps(trace)
+    maps = None
+    if places:
+        rows = trace.rows.get("question")
+        looks = image_maps(trace, "question")[1].mean(axis=1) if rows is not None else None
+        shown = None if looks is None or rows is None or len(looks) != len(places) else looks
+        maps = Maps(
+            tuple(p.label for p in places),
+            values[:, :, 0],
+            values.shape[1],
+            shown,
+            rows.positions if rows is not None and shown is not None else (),
+        )
+    cell_of = {int(position): cell for cell, position in enumerate(trace.grid.positions)}
+    tokens = [
+        Token(text, Segment(segment).word, cell_of.get(position))  # type: ignore[arg-type]
+        for position, (text, segment) in enumerate(zip(trace.tokens, trace.segments, strict=True))
+    ]
+    return picture(
+        trace.picture if scene is None else encode_png(render(scene)),
+        trace.grid.boxes,
+        maps,
+        tokens,
+        size=trace.grid.size,
+        key=key,
+        crisp_png=None if scene is None else trace.picture,
+        region=marked,
+        default_slice=place,
+    )
+
+
+def answer(trace: Trace, scene: Scene | None) -> None:
+    """The answer, large, with its probability; on a lab scene also the truth."""
+    best = trace.answers[0]
+    said = trace.text or best.text
+    truth = None
+    if scene is not None and (question := by_text().get(normalise(trace.question))) is not None:
+        truth = question.answer(scene)
+    note = f"probability {best.probability:.3f}"
+    if truth is not None:
+        note += " · right ✓" if truth == best.text else f" · wrong ✕, it is {truth}"
+    elif scene is not None:
+        note += " · this question has no true answer on this scene"
+    st.html(f'<p class="lens-answer">{escape(said)}<small>{escape(note)}</small></p>')
+    st.plotly_chart(charts.answers(trace), key=f"answers-{trace.model}", **CHART)
+
+
+def budgets(trace: Trace, key: str) -> None:
+    """One budget at a time, its sentence first; the choice of ruler is the reader's."""
+    split, parts = budget(trace), contributions(trace)
+    rulers = ["contribution", "share", "rate"] if not split.competes.any() else ["share", "rate", "contribution"]
+    head, help_ = st.columns([6, 1], vertical_alignment="center")
+    ruler = head.segmented_control(
+        "Where it comes from, layer by layer",
+        rulers,
+        label_visibility="collapsed",
+        default=rulers[0],
+        key=f"ruler-{key}-{rulers[0]}",
+        required=True,
+    )
+    with help_:
+        explain(*words.RULERS[ruler or rulers[0]])
+    if ruler == "contribution":
+        st.markdown(words.contribution_sentence(parts))
+        st.plotly_chart(charts.contributions(parts), key=f"contribution-{key}", **CHART)
+        return
+    st.markdown(words.budget_sentence(split, trace))
+    if split.competes.any():
+        st.plotly_chart(charts.budget(split, "rate" if ruler == "rate" else "share"), key=f"budget-{key}", **CHART)
+    if found := sinks(trace):
+        without = budget(trace, without=found)
+        share = np.nanmax(without.of(Segment.IMAGE))
+        st.caption(f"{len(found)} sink positions; without them the image's largest share is {share:.2f}.")
+
+
+def check(request: Request, trace: Trace, region: tuple[int, ...], what: str) -> CausalCheck:
+    """The causal check of a region, its verdict in a word and a shape, its sentence, its chart."""
+    vlm, content = model(trace.model), request.source.load()
+
+    def work(progress: Progress) -> CausalCheck:
+        return causal_check(vlm, content, request.question, trace, region, progress=progress)
+
+    found = result(("check", vlm.name, request.source, request.question, region), "Hiding regions", work)
+    shape, word, color = VERDICTS[found.verdict]
+    head, help_ = st.columns([6, 1], vertical_alignment="center")
+    head.markdown(f"**Did looking matter?** &nbsp; :{color}-badge[{shape} {word}]")
+    with help_:
+        explain(*words.CAUSAL)
+    st.markdown(found.sentence(what))
+    st.plotly_chart(charts.causal(found), key=f"causal-{trace.model}", **CHART)
+    return found
+
+
+def region_of(trace: Trace, place: int) -> tuple[int, ...]:
+    """The hottest window of one place's map, head mean."""
+    _, values = image_maps(trace)
+    return hottest_window(values[place, :, 0].mean(axis=0), trace.grid.shape)
+
+
+def escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,103 @@
+"""Inspect's arrangement: one model large, others beside it, or a trace that was saved before."""
+
+from typing import Any
+
+import streamlit as st
+
+from vlmlens.attention import CausalCheck, default_place, image_maps
+from vlmlens.errors import UserError
+from vlmlens.trace import Trace, open_trace
+from vlmlens.ui import results
+from vlmlens.ui.jobs import in_words
+from vlmlens.ui.look import guard
+from vlmlens.ui.request import Request
+from vlmlens.ui.save import save
+
+
+def show(request: Request, seen: Any, found: Any) -> None:
+    """The picture in the middle; answer, causal check and budget on the right."""
+    with seen:
+        vlm = results.model(request.model)
+        trace = results.inspect(request)
+        place = _place(trace, "check-layer")
+        hottest = results.region_of(trace, place) if image_maps(trace)[0] else ()
+        region = results.picture_with_maps(request, trace, "picture", hottest, place).region
+    check: CausalCheck | None = None
+    with found:
+        results.notices(request, vlm)
+        results.answer(trace, request.source.scene)
+        if region or hottest:
+            with guard():
+                what = "your region" if region else f"the hottest region of {_label(trace, place)}"
+                check = results.check(request, trace, region or hottest, what)
+        results.budgets(trace, "main")
+        save(trace, place, check)
+
+
+def show_beside(request: Request) -> None:
+    """The same picture and question, asked of the other models, a column each."""
+    for start in range(0, len(request.beside), 3):
+        names = request.beside[start : start + 3]
+        for name, column in zip(names, st.columns(3, gap="medium"), strict=False):
+            with column.container(border=True), guard():
+                st.subheader(name, anchor=False)
+                trace = results.inspect(request, name)
+                results.answer(trace, request.source.scene)
+                place = default_place(trace)
+                hottest = results.region_of(trace, place) if image_maps(trace)[0] else ()
+                results.picture_with_maps(request, trace, f"picture-{name}", hottest, place)
+                if hottest:
+                    results.check(request, trace, hottest, f"the hottest region of {_label(trace, place)}")
+                results.budgets(trace, name)
+
+
+def show_saved(trace: Trace, seen: Any, found: Any) -> None:
+    """A trace from a file: everything but what needs the model."""
+    with seen:
+        place = _place(trace, "saved-layer")
+        results.picture_with_maps(None, trace, "picture-saved", (), place)
+    with found:
+        st.info(
+            f"A saved trace of {trace.model}: “{trace.question}”. The causal check needs the model and is not shown; "
+            "remove the file to go on asking."
+        )
+        results.answer(trace, None)
+        results.budgets(trace, "saved")
+        save(trace, place, None)
+
+
+def opened_trace() -> Trace | None:
+    """A place to drop a trace file, and the trace in it."""
+    with st.expander("Open a saved trace"):
+        file = st.file_uploader("Trace file", type=["safetensors"], key="trace-file", max_upload_size=512)
+        if file is None:
+            return None
+        try:
+            return open_trace(file.getvalue())
+        except UserError as error:
+            st.error(in_words(error))
+            return None
+
+
+def _place(trace: Trace, key: str) -> int:
+    """The layer whose map is checked, saved, and shown first."""
+    places, _ = image_maps(trace)
+    if not places:
+        st.info("No row of this model looks at the picture where the answer is read; there is no map to draw.")
+        return 0
+    labels = [place.label for place in places]
+    start = default_place(trace)
+    key = f"{key}-{trace.model}"
+    chosen = st.selectbox(
+        "Layer that is shown first and checked",
+        labels,
+        index=start,
+        key=key,
+        help="Scrub freely on the picture; the causal check hides the hottest region of this layer's map, or the "
+        "region that you brush or box.",
+    )
+    return labels.index(chosen) if chosen in labels else start
+
+
+def _label(trace: Trace, place: int) -> str:
+    return image_maps(trace)[0][place].label.split(":")[0]
