@@ -63,6 +63,8 @@ class CausalCheck:
         after = f"Hiding {region} takes “{self.answer}” from {self.before:.2f} to {self.after:.2f}"
         if not self.elsewhere:
             return f"{after}; no region of that shape fits elsewhere, so there is nothing to compare with."
+        if len(self.elsewhere) == 1:
+            return f"{after}; the same shape at the one other place takes it to {self.elsewhere_mean:.2f}."
         low, high = self.interval
         return (
             f"{after}; the same shape at {len(self.elsewhere)} other places takes it to {self.elsewhere_mean:.2f} on "
@@ -76,8 +78,8 @@ class CausalCheck:
             "before": self.before,
             "after": self.after,
             "elsewhere": list(self.elsewhere),
-            "elsewhere_mean": self.elsewhere_mean,
-            "interval": list(self.interval),
+            "elsewhere_mean": self.elsewhere_mean if self.elsewhere else None,  # JSON has no NaN
+            "interval": list(self.interval) if len(self.elsewhere) > 1 else None,
             "verdict": self.verdict,
         }
 

@@ -23,6 +23,7 @@ from vlmlens.lab.train import (
     train_text,
     train_vision,
     train_wiring,
+    wiring_recipe,
 )
 from vlmlens.lab.weights import HOME, SEEDS, LabName, load_encoders, save_encoders, save_wiring
 
@@ -70,7 +71,7 @@ def make(name: LabName, pool: Pool, vision: Any, text: Any, report: Report = pri
         recipe = RECIPE
     else:
         save_wiring(name, train_wiring(name.kind, name.seed, pool, vision, text, report=report))
-        recipe = WIRING
+        recipe = wiring_recipe(name.kind)
     write_card(name, {**how(name, recipe), "seconds": round(time.monotonic() - began)})
     report(f"{name} trained; measure it with `vlmlens train {name} --card`")
 

@@ -48,10 +48,9 @@ class Thing:
             (self.dx, JITTER, "dx"),
             (self.dy, JITTER, "dy"),
         ):
-            if value not in allowed:
-                raise PictureError(
-                    f"{value!r} is no {name} of a lab scene; choose from {', '.join(map(str, allowed))}."
-                )
+            if type(value) is not type(allowed[0]) or value not in allowed:  # in Python, True and 1.0 are in range(9)
+                choices = ", ".join(map(str, allowed))
+                raise PictureError(f"{value!r:.40} is no {name} of a lab scene; choose from {choices}.")
 
     @property
     def row(self) -> int:
@@ -81,6 +80,8 @@ class Scene:
             raise PictureError(f"A lab scene holds at most {MOST_THINGS} things, this one has {len(self.things)}.")
         if len({thing.cell for thing in self.things}) < len(self.things):
             raise PictureError("Two things stand on one cell; move one of them.")
+        if type(self.noise_seed) is not int or not 0 <= self.noise_seed < 2**63:
+            raise PictureError("A scene's noise_seed is a whole number from 0 up.")
 
     def at(self, cell: int) -> Thing | None:
         return next((thing for thing in self.things if thing.cell == cell), None)
@@ -89,7 +90,7 @@ class Scene:
         """The scene with the thing on this cell taken away."""
         return replace(self, things=tuple(thing for thing in self.things if thing.cell != cell))
 
-    def edit(self, cell: int, **changes: Any) -> "Scene":
+    def edit(self, cell: int, /, **changes: Any) -> "Scene":
         """The scene with the thing on this cell changed (`color`, `shape`, `size`, or `cell` to move it)."""
         thing = self.at(cell)
         if thing is None:
@@ -118,12 +119,9 @@ class Scene:
         """The scene that `to_dict` described. Raises PictureError for anything else."""
         try:
             things = tuple(Thing(**thing) for thing in data["things"])
-            noise_seed = int(data.get("noise_seed", 0))
         except (TypeError, KeyError, ValueError) as error:
             raise PictureError("This is not a lab scene; compose one on the board and copy its link.") from error
-        if not 0 <= noise_seed < 2**63:
-            raise PictureError("A scene's noise_seed is a number from 0 up.")
-        return cls(things, noise_seed)
+        return cls(things, data.get("noise_seed", 0))
 
     @classmethod
     def from_json(cls, text: str) -> "Scene":

@@ -9,8 +9,6 @@ from vlmlens.lab.vision import HEADS, PATCHES, WIDTH, Attention
 from vlmlens.trace.capture import entering
 
 HIDDEN = 2 * WIDTH
-ENTRY_SCALE = 0.2  # streams enter small, so that what attention writes counts from the first step
-
 
 class Entrance(nn.Module):
     """A frozen encoder's features brought to one scale, with a learned place for every position."""
@@ -18,8 +16,7 @@ class Entrance(nn.Module):
     def __init__(self, positions: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(WIDTH)
-        nn.init.constant_(self.norm.weight, ENTRY_SCALE)
-        self.places = nn.Parameter(torch.randn(positions, WIDTH) * ENTRY_SCALE / 3)
+        self.places = nn.Parameter(torch.randn(positions, WIDTH) / 3)
 
     def forward(self, features: Tensor) -> Tensor:
         """features [batch, position, width]"""

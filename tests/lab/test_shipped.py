@@ -1,0 +1,40 @@
+"""The weights that are shipped: all there, small, and as good as their cards say."""
+
+import json
+
+import pytest
+
+import vlmlens
+from vlmlens.lab.evaluate import evaluate
+from vlmlens.lab.weights import HOME, LabName
+
+EVERY = [model.name for model in vlmlens.list_models(every_seed=True)]
+
+
+def test_all_weights_together_are_at_most_15_megabytes():
+    assert sum(f.stat().st_size for f in HOME.rglob("*") if f.is_file()) <= 15_000_000
+
+
+def test_only_safetensors_are_shipped():
+    suffixes = {f.suffix for f in HOME.rglob("*") if f.is_file()}
+    assert suffixes <= {".safetensors", ".json", ".jinja"}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_card_clears_the_bar(name):
+    card = json.loads(LabName.parse(name).card.read_text())
+    held_out = card["held_out"]
+    assert held_out["n"] == 2000
+    assert held_out["accuracy"] >= 0.97
+    assert min(held_out["by_question"].values()) >= 0.92
+    assert held_out["accuracy_blind_interval"][0] <= held_out["blind_ceiling"]
+    assert card["never_seen_pairs"]["n"] == 1000
+    assert card["seconds"] > 0
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_card_is_what_the_weights_do(name):
+    """The card's first 2000 questions begin with these 200: the accuracies must agree within chance."""
+    card = json.loads(LabName.parse(name).card.read_text())["held_out"]
+    found = evaluate(vlmlens.load(name).answer_many, seed=card["seed"], n=200)
+    assert found.interval[0] <= card["accuracy"] <= found.interval[1] + 0.02
