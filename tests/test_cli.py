@@ -99,6 +99,8 @@ def test_a_persons_error_is_one_line_and_exit_code_2(tmp_path, capsys):
 
 
 def test_python_m_is_the_same_program():
-    done = subprocess.run([sys.executable, "-m", "vlmlens", "inspect", "lab:concat", "none.png", "x"], capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "vlmlens", "inspect", "lab:concat", "none.png", "x"], capture_output=True
+    )
     assert done.returncode == 2
     assert done.stderr.decode().startswith("vlmlens: ")

@@ -7,6 +7,7 @@ import torch
 from vlmlens.lab import train
 from vlmlens.lab.draw import render_batch
 from vlmlens.lab.fusion import WIRINGS
+from vlmlens.lab.questions import ANSWERS
 from vlmlens.lab.sample import take
 from vlmlens.lab.weights import load_encoders
 
@@ -36,8 +37,8 @@ def test_a_wiring_learns_and_its_encoders_stay_frozen(pool):
     losses = []
     recipe = train.Recipe(pool=256, steps=120, batch=64, rate=3e-3)
     train.train_wiring("txt2img", 0, pool, vision, text, recipe, report=losses.append)
-    first, last = (float(line.split("loss ")[1].split(",")[0]) for line in (losses[0], losses[-1]))
-    assert last < first < np.log(28)
+    last = float(losses[-1].split("loss ")[1].split(",")[0])
+    assert last < 0.25 * np.log(len(ANSWERS))  # a guess among all answers
     assert all(torch.equal(before[k], v) for k, v in vision.state_dict().items())
 
 

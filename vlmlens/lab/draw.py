@@ -72,7 +72,9 @@ def tiles() -> np.ndarray:
                         x, y = (CELL_PIXELS / 2 + dx) * OVERSAMPLE, (CELL_PIXELS / 2 + dy) * OVERSAMPLE
                         corners = outline(shape, x, y, RADIUS[size] * OVERSAMPLE)
                         ImageDraw.Draw(image).polygon(corners, fill=RGB[color])
-                        table[c, s, z, i, j] = image.resize((CELL_PIXELS, CELL_PIXELS), Image.Resampling.BOX)
+                        table[c, s, z, i, j] = np.asarray(
+                            image.resize((CELL_PIXELS, CELL_PIXELS), Image.Resampling.BOX)
+                        )
     return table
 
 

@@ -85,7 +85,7 @@ def optimise(
     for step, index in enumerate(batches(size, recipe, seed, odds), start=1):
         loss = loss_of(index)
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         schedule.step()

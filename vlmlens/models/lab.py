@@ -57,9 +57,9 @@ class LabVLM(VLM):
             "both": tuple(range(length)),
         }
         found: dict[nn.Module, Site] = {}
-        for number, layer in enumerate(self.model.fusion.layers):
-            label = f"layer {number + 1}: {describe([link.look for link in layer])}"  # type: ignore[attr-defined]
-            for index, link in enumerate(layer):  # type: ignore[arg-type]
+        for number, layer in enumerate(self.model.fusion.links()):
+            label = f"layer {number + 1}: {describe([link.look for link in layer])}"
+            for index, link in enumerate(layer):
                 look = link.look
                 found[link.attention] = Site(
                     f"fusion.layers.{number}.{index}",

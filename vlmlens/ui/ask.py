@@ -42,6 +42,7 @@ def ask() -> Request:
             key="suggested",
             on_change=_take_suggestion,
             label_visibility="collapsed",
+            wrap=True,
         )
     beside = st.multiselect(
         "Side by side with",

@@ -26,6 +26,10 @@ _STYLE = """
 .lens-title h1 { display: inline; font-size: 1.35rem; padding: 0; margin-right: 0.8rem; }
 .lens-answer { font-size: 1.6rem; font-weight: 650; line-height: 1.2; margin: 0; overflow-wrap: anywhere; }
 .lens-answer small { font-size: 1rem; font-weight: 400; margin-left: 0.5rem; }
+/* Chosen buttons keep the text's own colour: the primary one is too dark to read on the dark ground. */
+:is([data-testid="stBaseButton-segmented_controlActive"], [data-testid="stBaseButton-pillsActive"]) {
+  &, & * { color: inherit !important; }
+}
 @media (max-width: 640px) { .stMainBlockContainer { padding: 1rem 0.8rem; } }
 </style>
 """
@@ -49,5 +53,5 @@ def guard() -> Iterator[None]:
 
 def explain(title: str, text: str) -> None:
     """The `?` beside a chart: definition, formula, paper, what it cannot tell."""
-    with st.popover("?", help=title):
+    with st.popover("?", help=title, width="content"):
         st.markdown(f"**{title}**\n\n{text}")

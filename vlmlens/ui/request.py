@@ -31,6 +31,7 @@ def restore() -> str | None:
     st.session_state.question = asked.get("q", QUESTION)
     st.session_state.beside = asked.get_all("beside")
     st.session_state.source = Source.of_scene(examples()[0])
+    st.session_state.example = None if {"scene", "picture"} & set(asked) else 1
     try:
         if "scene" in asked:
             st.session_state.source = Source.of_scene(Scene.from_json(asked["scene"]))

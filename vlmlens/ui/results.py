@@ -29,6 +29,7 @@ from vlmlens.ui.picture import Maps, Selection, Token, picture
 from vlmlens.ui.pool import get, here
 from vlmlens.ui.request import Request
 
+HEIGHT = 440  # pixels of the picture: with it, picture, answer, verdict and budget stand on one laptop screen
 CHART: Any = {"theme": "streamlit", "config": {"displayModeBar": False}, "width": "stretch"}
 
 
@@ -98,6 +99,7 @@ def picture_with_maps(
         crisp_png=None if scene is None else trace.picture,
         region=marked,
         default_slice=place,
+        height=HEIGHT,
     )
 
 
@@ -121,17 +123,17 @@ def budgets(trace: Trace, key: str) -> None:
     """One budget at a time, its sentence first; the choice of ruler is the reader's."""
     split, parts = budget(trace), contributions(trace)
     rulers = ["contribution", "share", "rate"] if not split.competes.any() else ["share", "rate", "contribution"]
-    head, help_ = st.columns([6, 1], vertical_alignment="center")
-    ruler = head.segmented_control(
-        "Where it comes from, layer by layer",
-        rulers,
-        label_visibility="collapsed",
-        default=rulers[0],
-        key=f"ruler-{key}-{rulers[0]}",
-        required=True,
-    )
-    with help_:
-        explain(*words.RULERS[ruler or rulers[0]])
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        chosen = st.segmented_control(
+            "Where it comes from, layer by layer",
+            rulers,
+            default=rulers[0],
+            key=f"ruler-{key}-{rulers[0]}",
+            required=True,
+            label_visibility="collapsed",
+        )
+        ruler = chosen or rulers[0]
+        explain(*words.RULERS[ruler])
     if ruler == "contribution":
         st.markdown(words.contribution_sentence(parts))
         st.plotly_chart(charts.contributions(parts), key=f"contribution-{key}", **CHART)
@@ -154,9 +156,8 @@ def check(request: Request, trace: Trace, region: tuple[int, ...], what: str) ->
 
     found = result(("check", vlm.name, request.source, request.question, region), "Hiding regions", work)
     shape, word, color = VERDICTS[found.verdict]
-    head, help_ = st.columns([6, 1], vertical_alignment="center")
-    head.markdown(f"**Did looking matter?** &nbsp; :{color}-badge[{shape} {word}]")
-    with help_:
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown(f"**Did looking matter?** &nbsp; :{color}-badge[{shape} {word}]", width="content")
         explain(*words.CAUSAL)
     st.markdown(found.sentence(what))
     st.plotly_chart(charts.causal(found), key=f"causal-{trace.model}", **CHART)

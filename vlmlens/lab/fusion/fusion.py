@@ -1,5 +1,7 @@
 """A fusion: the layers of one wiring, built from one kind of brick."""
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -9,6 +11,7 @@ from vlmlens.lab.vision import HEADS, PATCHES, WIDTH, Attention
 from vlmlens.trace.capture import entering
 
 HIDDEN = 2 * WIDTH
+
 
 class Entrance(nn.Module):
     """A frozen encoder's features brought to one scale, with a learned place for every position."""
@@ -53,6 +56,10 @@ class Fusion(nn.Module):
         self.enter_question = Entrance(MOST_WORDS)
         self.layers = nn.ModuleList(nn.ModuleList(Link(look) for look in looks) for looks in wiring.layers)
 
+    def links(self) -> list[list[Link]]:
+        """The bricks, layer by layer."""
+        return [[link for link in cast(nn.ModuleList, layer) if isinstance(link, Link)] for layer in self.layers]
+
     def forward(self, image: Tensor, question: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """image [batch, patch, width], question [batch, word, width], mask bool [batch, word].
 
@@ -69,10 +76,10 @@ class Fusion(nn.Module):
             "both": slice(None),
         }
         positions = range(both.shape[1])
-        for number, layer in enumerate(self.layers):
+        for number, layer in enumerate(self.links()):
             both = entering(number, both, positions)
             updated = both.clone()
-            for link in layer:  # type: ignore[attr-defined]
+            for link in layer:
                 queries, keys = link.look.queries, link.look.keys
                 updated[:, part[queries]] = link(both[:, part[queries]], both[:, part[keys]], masks[keys])
             both = updated
