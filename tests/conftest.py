@@ -161,7 +161,7 @@ def make_trace():
             segments=segments,
             grid=Grid.regular(grid, range(3, 3 + cells), (60, 40)),
             places=tuple(Place(layer, "self", f"layer {layer + 1}", competes) for layer in range(layers)),
-            answers=(Answer("red", 0.75), Answer("blue", 0.25)),
+            answers=(Answer("red", 0.75, 0), Answer("blue", 0.25, 1)),
             text="red",
             rows={"last": record},
             peaks=np.ones((layers, length), np.float32),

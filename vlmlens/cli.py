@@ -158,7 +158,7 @@ def _train(options: argparse.Namespace) -> None:
         raise UserError("Name the models to train (vlmlens train lab:concat@0), or train all of them with --all.")
     if not options.card:
         make_all(() if options.all else names, report=_tell)
-    for name in names or [LabName.parse(model.name) for model in list_models(every_seed=True)]:
+    for name in names or [LabName.parse(model.name) for model in list_models(every_seed=True) if model.present]:
         vlm = load(str(name))
         places = [report.to_dict() for report in causal_report(vlm)]
         card = measure(name, vlm.answer_many, causal_check_over_300_questions=places)

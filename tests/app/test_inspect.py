@@ -85,7 +85,7 @@ def test_the_link_restores_and_follows_the_page():
     assert at.multiselect(key="beside").value == ["lab:concat"]
     assert at.session_state.source.scene == RED_CIRCLE
     settle(at.text_input(key="question").set_value("what color is the circle?").run())
-    assert at.query_params["q"] == ["what color is the circle?"]
+    assert at.query_params["q"] == "what color is the circle?"
 
 
 def test_models_stand_side_by_side_on_the_same_input():

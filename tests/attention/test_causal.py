@@ -95,5 +95,5 @@ def test_hiding_nothing_takes_nothing(any_model, scenes):
 def test_another_answer_can_be_followed(any_model, scenes):
     trace = any_model.inspect(scenes[0], QUESTION)
     second = trace.answers[1]
-    made = causal_check(any_model, scenes[0], QUESTION, trace, (0,), answer=second.text)
+    made = causal_check(any_model, scenes[0], QUESTION, trace, (0,), answer=second)
     np.testing.assert_allclose(made.before, second.probability, atol=1e-6)

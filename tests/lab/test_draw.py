@@ -159,6 +159,7 @@ OTHERS = {
     **{f"a fractal {seed} {slope}": fractal(seed, slope) for seed in range(5) for slope in (0.8, 1.2, 2.0)},
     **{f"a landscape {seed}": landscape(seed) for seed in range(5)},
     "a portrait": portrait(),
+    "a pink thing on the lab's own grey": np.where(ramp((0, 1, 0))[:, :] < 110, (250, 130, 190), BACKGROUND),
 }
 
 

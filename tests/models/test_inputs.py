@@ -105,9 +105,3 @@ def test_what_is_no_picture_is_refused(any_model, tmp_path):
     for picture in (b"", b"no picture", tmp_path, tmp_path / "missing.png", np.zeros((3, 3)), Image.new("RGB", (0, 3))):
         with pytest.raises(PictureError):
             any_model.inspect(picture, QUESTION)
-
-
-def test_an_unknown_answer_is_refused(concat, llava, scenes):
-    for model in (concat, llava):
-        with pytest.raises(QuestionError):
-            model.answer_probability(scenes[0], QUESTION, "elephant", np.zeros((1, 36), bool))

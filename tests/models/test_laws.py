@@ -31,7 +31,7 @@ def test_the_trace_says_what_the_logits_say(any_model, scenes):
     for question in QUESTIONS:
         trace = any_model.inspect(scenes[1], question)
         chances = logits(any_model, scenes[1], question).double().softmax(-1)[0]
-        assert any_model.candidate(trace.answer) == int(chances.argmax())
+        assert trace.answers[0].candidate == int(chances.argmax())
         np.testing.assert_allclose(trace.answers[0].probability, float(chances.max()), atol=1e-7)
         given = [answer.probability for answer in trace.answers]
         assert given == sorted(given, reverse=True)
@@ -97,12 +97,12 @@ def test_hiding_some_cells_in_a_batch_equals_hiding_them_alone(any_model, scenes
     cells = prepared(any_model, scenes[0]).grid.cells
     hidden = rng.random((5, cells)) < 0.3
     hidden[0] = False
-    answer = any_model.inspect(scenes[0], QUESTIONS[0]).answer
-    together = any_model.answer_probability(scenes[0], QUESTIONS[0], answer, hidden)
+    candidate = any_model.inspect(scenes[0], QUESTIONS[0]).answers[0].candidate
+    together = any_model.answer_probability(scenes[0], QUESTIONS[0], candidate, hidden)
     for one, of_one in zip(together, hidden, strict=True):
-        alone = any_model.answer_probability(scenes[0], QUESTIONS[0], answer, of_one[None])
+        alone = any_model.answer_probability(scenes[0], QUESTIONS[0], candidate, of_one[None])
         np.testing.assert_allclose(alone, one, atol=1e-6)
-    plain = logits(any_model, scenes[0]).double().softmax(-1)[0, any_model.candidate(answer)]
+    plain = logits(any_model, scenes[0]).double().softmax(-1)[0, candidate]
     np.testing.assert_allclose(together[0], float(plain), atol=1e-6)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from vlmlens.models import VLM, Picture
 from vlmlens.progress import Progress
-from vlmlens.trace import Trace
+from vlmlens.trace import Answer, Trace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,19 +131,19 @@ def causal_check(
     question: str,
     trace: Trace,
     region: Sequence[int],
-    answer: str | None = None,
+    answer: Answer | None = None,
     progress: Progress | None = None,
 ) -> CausalCheck:
     """Hide `region` (cells of the trace's grid) and the same shape elsewhere; follow the probability of one answer.
 
     Args:
         trace: of the same model, picture and question.
-        answer: by default the trace's own.
+        answer: one of the trace's; by default the most probable.
     """
-    answer = answer or trace.answer
+    followed = answer or trace.answers[0]
     variants = np.zeros((2, trace.grid.cells), bool)
     variants[1, list(region)] = True  # the first variant hides nothing
     others = elsewhere(region, trace.grid.shape) if len(region) else np.zeros((0, trace.grid.cells), bool)
-    found = vlm.answer_probability(picture, question, answer, np.concatenate([variants, others]), progress)
+    found = vlm.answer_probability(picture, question, followed.candidate, np.concatenate([variants, others]), progress)
     before, after, *rest = found.tolist()
-    return CausalCheck(answer, tuple(int(c) for c in region), before, after, tuple(rest))
+    return CausalCheck(followed.text, tuple(int(c) for c in region), before, after, tuple(rest))

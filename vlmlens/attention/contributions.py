@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Contributions:
-    """Every row of `share` sums to 1. Segments are told apart by position; positions mix as layers go by."""
+    """Every row of `share` sums to 1, or is NaN where attention wrote nothing (a word asks nothing at a readout).
+
+    Segments are told apart by position; positions mix as layers go by.
+    """
 
     labels: tuple[str, ...]  # of layers
     segments: tuple[Segment, ...]

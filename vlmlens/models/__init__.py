@@ -1,5 +1,6 @@
 """Models by name: the lab's own, and Hugging Face families from a folder or the hub."""
 
+import os
 from dataclasses import dataclass
 
 from vlmlens.errors import ModelError, UserError, first_line
@@ -43,7 +44,7 @@ def load(name: str, device: str = "auto", dtype: str = "auto") -> VLM:
     Raises:
         ModelError: nothing there, an unknown family, or a promise that the model breaks.
     """
-    name = name.strip()
+    name = os.path.expanduser(name.strip())
     if not name:
         raise ModelError("No model was named; try lab:concat.")
     if len(name) > 1000 or not name.isprintable():

@@ -92,10 +92,6 @@ class VLM(ABC):
         """The most probable answers, from probabilities [candidate]."""
 
     @abstractmethod
-    def candidate(self, answer: str) -> int:
-        """The index of an answer (its first token, where it has several). Raises QuestionError for an unknown one."""
-
-    @abstractmethod
     def answer_many(self, pictures: Sequence[Scene], questions: Sequence[str]) -> list[str]:
         """The most probable answers to many questions, batched."""
 
@@ -159,22 +155,21 @@ class VLM(ABC):
             return self.logits(prepared, variants).float().cpu(), recorder
 
     def answer_probability(
-        self, picture: Picture, question: str, answer: str, knockouts: np.ndarray, progress: Progress | None = None
+        self, picture: Picture, question: str, candidate: int, knockouts: np.ndarray, progress: Progress | None = None
     ) -> np.ndarray:
-        """Probability of one answer under many knock-outs of image cells: bool [variant, cell] to float [variant].
+        """Probability of one candidate answer under many knock-outs of image cells: bool [variant, cell] to [variant].
 
         Every row but the knocked-out tokens themselves stops reading them, at every layer.
         """
         prepared = self.prepare(as_image(picture), question)
         keys = np.zeros((len(knockouts), prepared.length), bool)
         keys[:, prepared.grid.positions] = knockouts
-        index = self.candidate(answer)
         found = []
         starts = range(0, len(keys), self.variants_at_once)
         for start in (progress or Progress()).over(starts, len(starts), "batch"):
             with self.lock:
                 logits, _ = self.run(prepared, None, [Knockout(keys[start : start + self.variants_at_once])])
-            found.append(logits.double().softmax(-1)[:, index].numpy())
+            found.append(logits.double().softmax(-1)[:, candidate].numpy())
         return np.concatenate(found) if found else np.zeros(0)
 
     def check(self) -> None:

@@ -160,13 +160,7 @@ class HuggingFaceVLM(VLM):
 
     def rank(self, probabilities: np.ndarray) -> tuple[Answer, ...]:
         order = np.argsort(-probabilities, kind="stable")[:RANKED]
-        return tuple(Answer(self.tokenizer.decode([i]).strip() or "␣", float(probabilities[i])) for i in order)
-
-    def candidate(self, answer: str) -> int:
-        ids = self.tokenizer(answer, add_special_tokens=False)["input_ids"]
-        if not ids or ids[0] == self.tokenizer.unk_token_id:
-            raise QuestionError(f"“{answer}” is no word that {self.name} knows.")
-        return int(ids[0])
+        return tuple(Answer(self.tokenizer.decode([i]).strip() or "␣", float(probabilities[i]), int(i)) for i in order)
 
     def answer_many(self, pictures: Sequence[Scene], questions: Sequence[str]) -> list[str]:
         found: list[str] = []

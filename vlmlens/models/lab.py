@@ -7,7 +7,6 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from vlmlens.errors import QuestionError
 from vlmlens.lab.draw import PIXELS, render_batch
 from vlmlens.lab.fusion import WIRINGS, Look
 from vlmlens.lab.questions import ANSWERS
@@ -86,12 +85,7 @@ class LabVLM(VLM):
 
     def rank(self, probabilities: np.ndarray) -> tuple[Answer, ...]:
         order = np.argsort(-probabilities, kind="stable")
-        return tuple(Answer(ANSWERS[i], float(probabilities[i])) for i in order)
-
-    def candidate(self, answer: str) -> int:
-        if answer not in ANSWERS:
-            raise QuestionError(f"“{answer}” is no answer that lab models give; they know {', '.join(ANSWERS)}.")
-        return ANSWERS.index(answer)
+        return tuple(Answer(ANSWERS[i], float(probabilities[i]), int(i)) for i in order)
 
     def answer_many(self, pictures: Sequence[Scene], questions: Sequence[str]) -> list[str]:
         found: list[str] = []

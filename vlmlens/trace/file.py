@@ -39,7 +39,7 @@ def trace_bytes(trace: Trace) -> bytes:
         "size": list(trace.grid.size),
         "shape": list(trace.grid.shape),
         "places": [[p.layer, p.kind, p.label, p.competes] for p in trace.places],
-        "answers": [[a.text, a.probability] for a in trace.answers],
+        "answers": [[a.text, a.probability, a.candidate] for a in trace.answers],
         "text": trace.text,
         "rows": {name: list(record.positions) for name, record in trace.rows.items()},
     }
@@ -144,6 +144,7 @@ def _build(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Trace:
         _check(place.kind in ("self", "cross", "readout"))
     answers = tuple(Answer(*answer) for answer in header["answers"])
     _check(len(answers) > 0 and all(isinstance(a.text, str) and isinstance(a.probability, float) for a in answers))
+    _check(all(_is_whole(a.candidate) for a in answers))
     chances = np.array([1.0, *(a.probability for a in answers), 0.0])
     _check(bool((np.diff(chances) <= 1e-6).all()))
     picture = _take(tensors, "picture", "u1").tobytes()

@@ -18,10 +18,15 @@ VERSION = "0.1.0"
 
 @dataclass(frozen=True)
 class Answer:
-    """A candidate answer and the probability that the model gave it."""
+    """A candidate answer and the probability that the model gave it.
+
+    `candidate` is its index among the model's logits (a token, in a decoder): text alone does not tell “red” at the
+    start of a word from “red” inside one.
+    """
 
     text: str
     probability: float
+    candidate: int
 
 
 @dataclass(frozen=True)

@@ -33,12 +33,7 @@ def compose(start: Scene) -> None:
         left, right = st.columns(2)
         left.button("Surprise me", on_click=_shuffle, width="stretch")
         right.button("Clear", on_click=_clear, width="stretch")
-    things = tuple(
-        Thing(cell, color, shape, size)
-        for cell, look in chosen.items()
-        if look != EMPTY
-        for color, shape, size in (LOOKS[look],)
-    )
+    things = tuple(_thing(start, cell, look) for cell, look in chosen.items() if look != EMPTY)
     with drawing:
         if len(things) > MOST_THINGS:
             st.error(
@@ -57,6 +52,12 @@ def open_composer(start: Scene) -> None:
     """Start the dialog from this scene, not from where it was left."""
     _forget()
     compose(start)
+
+
+def _thing(start: Scene, cell: int, look: str) -> Thing:
+    """What stands on a cell: as it was where nobody changed it, its place in the cell included."""
+    before = start.at(cell)
+    return before if before is not None and str(before) == look else Thing(cell, *LOOKS[look])
 
 
 def _forget() -> None:

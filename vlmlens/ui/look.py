@@ -27,9 +27,7 @@ _STYLE = """
 .lens-answer { font-size: 1.6rem; font-weight: 650; line-height: 1.2; margin: 0; overflow-wrap: anywhere; }
 .lens-answer small { font-size: 1rem; font-weight: 400; margin-left: 0.5rem; }
 /* Chosen buttons keep the text's own colour: the primary one is too dark to read on the dark ground. */
-:is([data-testid="stBaseButton-segmented_controlActive"], [data-testid="stBaseButton-pillsActive"]) {
-  &, & * { color: inherit !important; }
-}
+.stMain button[role="radio"][aria-checked="true"] { color: inherit; }
 @media (max-width: 640px) { .stMainBlockContainer { padding: 1rem 0.8rem; } }
 </style>
 """

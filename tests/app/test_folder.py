@@ -1,0 +1,25 @@
+"""A Hugging Face folder loads through the same box as every other model."""
+
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+import vlmlens
+from vlmlens.lab.scenes import Scene, Thing
+
+SCENE = Scene((Thing(0, "red", "circle", "large"),))
+
+
+def test_a_llava_folder_answers_on_the_page(grouped_folder):
+    at = AppTest.from_file(str(Path(__file__).resolve().parents[2] / "app.py"), default_timeout=60)
+    at.query_params.update({"model": str(grouped_folder), "scene": SCENE.to_json(), "q": "what color is the circle?"})
+    at.run()
+    for _ in range(30):
+        if not any(button.label == "Cancel" for button in at.button):
+            break
+        at.run()
+    assert not at.error, at.error[0].value
+    trace = vlmlens.load(str(grouped_folder)).inspect(SCENE, "what color is the circle?")
+    shown = next(html.proto.body for html in at.get("html") if '<p class="lens-answer"' in html.proto.body)
+    assert f"{trace.answers[0].probability:.3f}" in shown
+    assert len(at.get("bidi_component")) == 1
