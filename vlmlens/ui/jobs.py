@@ -20,7 +20,7 @@ from vlmlens.errors import UserError
 from vlmlens.progress import Cancelled, Progress
 
 PATIENCE = 0.7  # seconds before a bar appears
-MOST_JOBS = 128
+MOST_JOBS = 32  # kept results; a large model's trace takes tens of megabytes
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
