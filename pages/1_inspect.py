@@ -5,15 +5,16 @@ import streamlit as st
 from vlmlens import ui
 
 ui.page("Inspect", "Did the model look at the picture, where, at which layer, and did looking change the answer?")
-asked, seen, found = st.columns([1.15, 2, 1.75], gap="medium")
+left, middle, right = st.columns([1.15, 2, 1.75], gap="medium")
+request = ui.asked()
 
-with asked, ui.guard():
-    request = ui.ask()
-    opened = ui.opened_trace()
-
+# The picture and the answer are drawn first, the widgets beside them after: what a person came for is seen earlier.
 with ui.guard():
-    if opened is not None:
-        ui.show_saved(opened, seen, found)
+    if (trace := ui.opened_trace()) is not None:
+        ui.show_saved(trace, middle, right)
     else:
-        ui.show(request, seen, found)
+        ui.show(request, middle, right)
         ui.show_beside(request)
+
+with left, ui.guard():
+    ui.ask(request)

@@ -84,7 +84,7 @@ def test_a_newcomer_sees_an_answered_example(app, page, page_problems, wait_idle
     opened(page, app, wait_idle)
     assert re.search(r"probability [01]\.\d{3}", answer(page))
     assert page.get_by_text("Did looking matter?").is_visible()
-    assert page.locator(".js-plotly-plot").count() >= 3
+    assert page.locator(".stVegaLiteChart svg, .stVegaLiteChart canvas").count() == 3
 
 
 def test_a_jpeg_is_uploaded_asked_about_and_told_to_be_foreign(app, page, page_problems, wait_idle, tmp_path):

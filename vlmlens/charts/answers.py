@@ -1,26 +1,44 @@
 """The most probable answers as bars."""
 
-import plotly.graph_objects as go
-
-from vlmlens.charts.style import SEGMENT_COLORS, style
+from vlmlens.charts.figure import NULL, SEGMENT_COLORS, Figure, figure, rows
 from vlmlens.trace import Segment, Trace
 
 
-def answers(trace: Trace, most: int = 4) -> go.Figure:
+def answers(trace: Trace, most: int = 4) -> Figure:
     """Answers with their probabilities, the most probable on top; the axis is always 0 to 1."""
     shown = trace.answers[:most]
-    figure = go.Figure(
-        go.Bar(
-            x=[a.probability for a in shown],
-            y=[f"{a.text} " for a in shown],
-            orientation="h",
-            marker={"color": [SEGMENT_COLORS[Segment.ANSWER]] + ["rgba(128,128,128,0.55)"] * (len(shown) - 1)},
-            text=[f"{a.probability:.3f}" for a in shown],
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate="%{y}: probability %{x:.4f}<extra></extra>",
-        )
-    )
-    figure.update_xaxes(range=[0, 1.12], tickvals=[0, 0.5, 1])
-    figure.update_yaxes(autorange="reversed", showgrid=False)
-    return style(figure, 25 * len(shown) + 34)
+    first = [True] + [False] * (len(shown) - 1)
+    body = {
+        "data": rows(answer=[a.text for a in shown], probability=[a.probability for a in shown], first=first),
+        "encoding": {
+            "y": {"field": "answer", "type": "nominal", "sort": None, "title": None},
+            "x": {
+                "field": "probability",
+                "type": "quantitative",
+                "scale": {"domain": [0, 1.12]},
+                "title": None,
+                "axis": {"values": [0, 0.5, 1], "format": ".2~f"},
+            },
+            "tooltip": [
+                {"field": "answer", "type": "nominal"},
+                {"field": "probability", "type": "quantitative", "format": ".4f"},
+            ],
+        },
+        "layer": [
+            {
+                "mark": "bar",
+                "encoding": {
+                    "color": {
+                        "condition": {"test": "datum.first", "value": SEGMENT_COLORS[Segment.ANSWER]},
+                        "value": NULL,
+                    }
+                },
+            },
+            {
+                "mark": {"type": "text", "align": "left", "dx": 4},
+                "encoding": {"text": {"field": "probability", "type": "quantitative", "format": ".3f"}},
+            },
+        ],
+    }
+    told = "Answers and their probabilities: " + ", ".join(f"{a.text} {a.probability:.3f}" for a in shown)
+    return figure(body, told, 24 * len(shown) + 22)

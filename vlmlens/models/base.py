@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,12 @@ def as_image(picture: Picture) -> Image.Image:
     return render(picture) if isinstance(picture, Scene) else open_picture(picture)
 
 
+@lru_cache(maxsize=64)
+def drawing(scene: Scene) -> bytes:
+    """A scene as people see it, PNG; kept, because drawing takes as long as a small model takes to answer."""
+    return encode_png(draw(scene))
+
+
 class VLM(ABC):
     """A vision-language model that can be looked into. One forward pass at a time: `lock` is held during each."""
 
@@ -100,7 +107,7 @@ class VLM(ABC):
         return ""
 
     def listening(self) -> AbstractContextManager[object]:
-        """What must be in place during a recorded pass, and is gone after it; the lab's own models need nothing."""
+        """What must be in place while the model computes, and is gone after it."""
         return nullcontext()
 
     # From here on: the same for every model.
@@ -123,12 +130,11 @@ class VLM(ABC):
             text = self.generate(prepared) if not edits else ""
         sites = self.sites(prepared)
         places, records = assemble(prepared, list(sites.values()), recorder.kept, watch)
-        shown = draw(picture) if isinstance(picture, Scene) else for_display(prepared.image)
         return Trace(
             model=self.name,
             revision=self.info.revision,
             question=prepared.question,
-            picture=encode_png(shown),
+            picture=drawing(picture) if isinstance(picture, Scene) else encode_png(for_display(prepared.image)),
             picture_hash=picture_hash(prepared.image),
             tokens=prepared.tokens,
             segments=prepared.segments,

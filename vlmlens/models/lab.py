@@ -1,10 +1,13 @@
 """The four wirings of the lab behind the VLM protocol."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 
 import numpy as np
 import torch
 from PIL import Image
+from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
 
 from vlmlens.lab.draw import PIXELS, render_batch
@@ -36,7 +39,7 @@ class LabVLM(VLM):
     def prepare(self, picture: Image.Image, question: str) -> Prepared:
         words = known_words(question)
         small = picture.resize((PIXELS, PIXELS), Image.Resampling.BOX) if picture.size != (PIXELS, PIXELS) else picture
-        with torch.inference_mode():
+        with torch.inference_mode(), self.listening():
             image, text, mask = self.model.encode(torch.from_numpy(np.asarray(small)[None].copy()), encode([question]))
         segments = np.array([Segment.IMAGE] * PATCHES + [Segment.QUESTION] * len(words), np.int8)
         return Prepared(
@@ -87,6 +90,9 @@ class LabVLM(VLM):
         order = np.argsort(-probabilities, kind="stable")
         return tuple(Answer(ANSWERS[i], float(probabilities[i]), int(i)) for i in order)
 
+    def listening(self) -> AbstractContextManager[object]:
+        return one_thread()
+
     def answer_many(self, pictures: Sequence[Scene], questions: Sequence[str]) -> list[str]:
         found: list[str] = []
         with torch.inference_mode(), self.lock:
@@ -95,6 +101,23 @@ class LabVLM(VLM):
                 logits = self.model(torch.from_numpy(render_batch(pictures[part])), encode(list(questions[part])))
                 found += [ANSWERS[i] for i in logits.argmax(-1)]
         return found
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One OpenMP thread for this thread's torch calls: layers this small lose more by meeting than by sharing work.
+
+    On two cores shared with a browser a pass took 230 ms with two threads and 50 with one. `torch.set_num_threads`
+    would also change it for a large model that runs beside.
+    """
+    torch.get_num_threads()  # torch sets a new thread up at its first use, and would undo a limit set before
+    with _pools().limit(limits=1, user_api="openmp"):
+        yield
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def describe(looks: Sequence[Look]) -> str:

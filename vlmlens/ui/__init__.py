@@ -5,7 +5,7 @@ import streamlit as st
 from vlmlens.ui import pool
 from vlmlens.ui.ask import ask
 from vlmlens.ui.look import guard, page
-from vlmlens.ui.request import Request
+from vlmlens.ui.request import Request, asked
 from vlmlens.ui.show import opened_trace, show, show_beside, show_saved
 
 
@@ -18,6 +18,7 @@ def warm_once() -> None:
 __all__ = [
     "Request",
     "ask",
+    "asked",
     "guard",
     "opened_trace",
     "page",

@@ -6,22 +6,21 @@ from vlmlens.errors import UserError
 from vlmlens.lab.questions import suggestions
 from vlmlens.lab.scenes import Scene
 from vlmlens.models import list_models
+from vlmlens.trace import open_trace
 from vlmlens.ui.compose import open_composer
-from vlmlens.ui.request import Request, remember, restore
+from vlmlens.ui.request import Request, remember
 from vlmlens.ui.source import EXAMPLES, Source, examples
 
 FILES = ["png", "jpg", "jpeg", "gif", "bmp", "webp", "tif", "tiff"]
 
 
-def ask() -> Request:
-    """Draw the widgets and return what they ask; the address follows, so that the link restores it."""
-    if (lost := restore()) is not None:
-        st.session_state.lost = lost
+def ask(request: Request) -> None:
+    """Draw the widgets that `asked` reads; the address follows, so that the link restores what is asked."""
     if message := st.session_state.get("lost"):
         st.warning(message)
     names = [model.name for model in list_models()]
-    others = [name for name in (st.session_state.model, *st.session_state.beside) if name not in names]
-    model = st.selectbox(
+    others = [name for name in (request.model, *request.beside) if name not in names]
+    st.selectbox(
         "Model",
         [*names, *others],
         key="model",
@@ -31,28 +30,26 @@ def ask() -> Request:
         "lab:concat@1.",
     )
     _picture()
-    source: Source = st.session_state.source
-    question = st.text_input(
+    st.text_input(
         "Question", key="question", max_chars=6000, help="Lab models know colors, shapes, sizes, numbers and places."
     )
-    if source.scene is not None:
+    if request.source.scene is not None:
         st.pills(
             "Suggestions",
-            suggestions(source.scene),
+            suggestions(request.source.scene),
             key="suggested",
             on_change=_take_suggestion,
             label_visibility="collapsed",
             wrap=True,
         )
-    beside = st.multiselect(
+    st.multiselect(
         "Side by side with",
         list(dict.fromkeys([*names, *others])),
         key="beside",
         help="The same picture and question, asked of other models too.",
     )
-    request = Request(str(model or ""), source, question, tuple(name for name in beside if name != model))
+    _saved_trace()
     remember(request)
-    return request
 
 
 def _picture() -> None:
@@ -75,6 +72,26 @@ def _picture() -> None:
     )
     if st.button("Compose a scene", icon=":material/grid_on:", width="stretch"):
         open_composer(st.session_state.source.scene or Scene())
+
+
+def _saved_trace() -> None:
+    with st.expander("Open a saved trace"):
+        st.file_uploader(
+            "Trace file", type=["safetensors"], key="trace-file", max_upload_size=512, on_change=_take_trace
+        )
+        if problem := st.session_state.get("trace_problem"):
+            st.error(problem)
+
+
+def _take_trace() -> None:
+    file = st.session_state.get("trace-file")
+    st.session_state.trace = st.session_state.trace_problem = None
+    if file is None:
+        return
+    try:
+        st.session_state.trace = open_trace(file.getvalue())
+    except UserError as error:
+        st.session_state.trace_problem = str(error)
 
 
 def _take_upload(key: str) -> None:

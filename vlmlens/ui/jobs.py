@@ -2,7 +2,7 @@
 
     trace = result(("inspect", model, picture, question), "Asking the model", lambda progress: ...)
 
-Returns at once where the work is done or short; otherwise draws a bar with Cancel, stops the page below it, and comes
+Returns at once where the work is done or short; otherwise draws a bar with Cancel, raises Pending, and the page comes
 back when there is something to show. The worker makes no Streamlit call.
 """
 
@@ -24,6 +24,10 @@ MOST_JOBS = 32  # kept results; a large model's trace takes tens of megabytes
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+
+
+class Pending(Exception):
+    """The work is under way and its bar is drawn; `ui.guard` leaves out what would stand below."""
 
 
 @dataclass(eq=False)
@@ -51,10 +55,12 @@ def _registry() -> "tuple[threading.Lock, OrderedDict[Hashable, Job]]":
     return threading.Lock(), OrderedDict()
 
 
-def result(key: Hashable, label: str, task: Callable[[Progress], T]) -> T:
+def result(key: Hashable, label: str, task: Callable[[Progress], T], *, keep: bool = True) -> T:
     """What `task` returns. `key` names the work by content: the same key is the same result, for every session.
 
-    Raises whatever the task raised; a cancelled or failed job is forgotten, so that asking again tries again.
+    With `keep=False` the result is handed out once and forgotten, for what is kept elsewhere.
+
+    Raises Pending, or whatever the task raised; a cancelled or failed job is forgotten: asking again tries again.
     """
     lock, jobs = _registry()
     with lock:
@@ -66,17 +72,18 @@ def result(key: Hashable, label: str, task: Callable[[Progress], T]) -> T:
         while len(jobs) > MOST_JOBS:
             jobs.popitem(last=False)
     if not job.done.wait(PATIENCE):
-        _wait(job, key)
-        st.stop()
-    if job.error is not None:
+        _bar(job, key)
+        raise Pending(label)
+    if job.error is not None or not keep:
         with lock:
             jobs.pop(key, None)
+    if job.error is not None:
         raise job.error
     value: T = job.value
     return value
 
 
-def _wait(job: Job, key: Hashable) -> None:
+def _bar(job: Job, key: Hashable) -> None:
     """A bar that redraws itself, and the whole page once the job is done."""
 
     @st.fragment(run_every=0.4)

@@ -3,13 +3,16 @@
 Knows nothing of Streamlit, so that the launcher can warm it before the first page.
 """
 
+import gc
 import threading
+import time
 from collections import OrderedDict
 from concurrent.futures import Future
 
 from vlmlens.models import VLM, list_models, load
 
 DEFAULT = "lab:concat"
+PAUSE = 4.0  # seconds before each model that nobody has asked for yet
 MOST_LARGE = 2  # models other than the lab's kept at once
 
 _lock = threading.Lock()
@@ -50,13 +53,19 @@ def _shrink() -> None:
 
 
 def warm() -> threading.Thread:
-    """Load the lab models in the background, the default first; what cannot be loaded says so when it is asked for."""
+    """Load the lab models in the background, the default first; what cannot be loaded says so when it is asked for.
+
+    The others wait until the first page is likely to stand, and do not compete with it.
+    """
 
     def work() -> None:
         for listed in sorted(list_models(), key=lambda model: model.name != DEFAULT):
-            if listed.present:
-                vlm = get(listed.name)
-                vlm.check()  # once more: the first pass of a process is the slow one
+            if not listed.present:
+                continue
+            if listed.name != DEFAULT and not here(listed.name):
+                time.sleep(PAUSE)
+            get(listed.name).check()  # once more: the first pass of a process is the slow one
+            gc.freeze()  # a full collection over all that torch and transformers hold stops every session for 0.3 s
 
     thread = threading.Thread(target=work, name="warm", daemon=True)
     thread.start()

@@ -22,10 +22,17 @@ class Request:
     beside: tuple[str, ...] = ()
 
 
-def restore() -> str | None:
-    """Fill the session's state from the address, once a session. Returns what could not be restored, in words."""
-    if "source" in st.session_state:
-        return None
+def asked() -> Request:
+    """What the widgets of `ui.ask` say, drawn or still to be drawn; in a new session, what the link says."""
+    if "source" not in st.session_state:
+        st.session_state.lost = _restore()
+    state = st.session_state
+    model = str(state.model or "")
+    return Request(model, state.source, state.question, tuple(name for name in state.beside if name != model))
+
+
+def _restore() -> str | None:
+    """Fill the session's state from the address. Returns what could not be restored, in words."""
     asked = st.query_params
     st.session_state.model = asked.get("model", DEFAULT)
     st.session_state.question = asked.get("q", QUESTION)

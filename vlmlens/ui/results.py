@@ -1,7 +1,5 @@
 """The middle and right parts of Inspect: the picture with its maps, the answer, the budgets, the causal check."""
 
-from typing import Any
-
 import numpy as np
 import streamlit as st
 
@@ -24,20 +22,19 @@ from vlmlens.progress import Progress
 from vlmlens.trace import Segment, Trace
 from vlmlens.ui import words
 from vlmlens.ui.jobs import result
-from vlmlens.ui.look import VERDICTS, explain
+from vlmlens.ui.look import VERDICTS, chart, explain, head_start
 from vlmlens.ui.picture import Maps, Selection, Token, picture
 from vlmlens.ui.pool import get, here
 from vlmlens.ui.request import Request
 
 HEIGHT = 440  # pixels of the picture: with it, picture, answer, verdict and budget stand on one laptop screen
-CHART: Any = {"theme": "streamlit", "config": {"displayModeBar": False}, "width": "stretch"}
 
 
 def model(name: str) -> VLM:
     """The model of this name, with a bar while it loads."""
     if here(name):
         return get(name)
-    return result(("model", name), f"Loading {name}", lambda _progress: get(name))
+    return result(("model", name), f"Loading {name}", lambda _progress: get(name), keep=False)  # the pool keeps it
 
 
 def inspect(request: Request, name: str | None = None) -> Trace:
@@ -104,7 +101,7 @@ def picture_with_maps(
 
 
 def answer(trace: Trace, scene: Scene | None) -> None:
-    """The answer, large, with its probability; on a lab scene also the truth."""
+    """The answer, large, with its probability; on a lab scene also the truth. Then the runners-up."""
     best = trace.answers[0]
     said = trace.text or best.text
     truth = None
@@ -116,7 +113,8 @@ def answer(trace: Trace, scene: Scene | None) -> None:
     elif scene is not None:
         note += " · this question has no true answer on this scene"
     st.html(f'<p class="lens-answer">{escape(said)}<small>{escape(note)}</small></p>')
-    st.plotly_chart(charts.answers(trace), key=f"answers-{trace.model}", **CHART)
+    head_start()
+    chart(charts.answers(trace))
 
 
 def budgets(trace: Trace, key: str) -> None:
@@ -136,11 +134,11 @@ def budgets(trace: Trace, key: str) -> None:
         explain(*words.RULERS[ruler])
     if ruler == "contribution":
         st.markdown(words.contribution_sentence(parts))
-        st.plotly_chart(charts.contributions(parts), key=f"contribution-{key}", **CHART)
+        chart(charts.contributions(parts))
         return
     st.markdown(words.budget_sentence(split, trace))
     if split.competes.any():
-        st.plotly_chart(charts.budget(split, "rate" if ruler == "rate" else "share"), key=f"budget-{key}", **CHART)
+        chart(charts.budget(split, "rate" if ruler == "rate" else "share"))
     if found := sinks(trace):
         without = budget(trace, without=found)
         share = np.nanmax(without.of(Segment.IMAGE))
@@ -160,7 +158,7 @@ def check(request: Request, trace: Trace, region: tuple[int, ...], what: str) ->
         st.markdown(f"**Did looking matter?** &nbsp; :{color}-badge[{shape} {word}]", width="content")
         explain(*words.CAUSAL)
     st.markdown(found.sentence(what))
-    st.plotly_chart(charts.causal(found), key=f"causal-{trace.model}", **CHART)
+    chart(charts.causal(found))
     return found
 
 

@@ -14,8 +14,11 @@ FIGURES = ("answers", "share", "rate", "contribution", "causal check")
 
 
 def save(trace: Trace, place: int, check: CausalCheck | None) -> None:
-    """A popover with the downloads."""
-    with st.popover("Save", icon=":material/download:", width="stretch"):
+    """A popover with the downloads, filled when it is opened."""
+    popover = st.popover("Save", icon=":material/download:", width="stretch", key="save", on_change="rerun")
+    if not popover.open:
+        return
+    with popover:
         st.caption("The link in the address bar restores this page.")
         _file("Trace (reopens here without the model)", lambda: trace_bytes(trace), "trace.safetensors")
         _file("Numbers, JSON", lambda: _json(trace, check), "numbers.json")

@@ -5,10 +5,8 @@ from typing import Any
 import streamlit as st
 
 from vlmlens.attention import CausalCheck, default_place, image_maps
-from vlmlens.errors import UserError
-from vlmlens.trace import Trace, open_trace
+from vlmlens.trace import Trace
 from vlmlens.ui import results
-from vlmlens.ui.jobs import in_words
 from vlmlens.ui.look import guard
 from vlmlens.ui.request import Request
 from vlmlens.ui.save import save
@@ -16,22 +14,25 @@ from vlmlens.ui.save import save
 
 def show(request: Request, seen: Any, found: Any) -> None:
     """The picture in the middle; answer, causal check and budget on the right."""
-    with seen:
+    check: CausalCheck | None = None
+    with seen, guard():
         vlm = results.model(request.model)
         trace = results.inspect(request)
+        above = st.container()
         place = _place(trace, "check-layer")
         hottest = results.region_of(trace, place) if image_maps(trace)[0] else ()
         region = results.picture_with_maps(request, trace, "picture", hottest, place).region
-    check: CausalCheck | None = None
-    with found:
-        results.notices(request, vlm)
-        results.answer(trace, request.source.scene)
-        if region or hottest:
-            with guard():
-                what = "your region" if region else f"the hottest region of {_label(trace, place)}"
-                check = results.check(request, trace, region or hottest, what)
-        results.budgets(trace, "main")
-        save(trace, place, check)
+        with found, guard():
+            results.notices(request, vlm)
+            results.answer(trace, request.source.scene)
+            with above:
+                _pick_place(trace, "check-layer")
+            if region or hottest:
+                with guard():
+                    what = "your region" if region else f"the hottest region of {_label(trace, place)}"
+                    check = results.check(request, trace, region or hottest, what)
+            results.budgets(trace, "main")
+            save(trace, place, check)
 
 
 def show_beside(request: Request) -> None:
@@ -54,6 +55,7 @@ def show_beside(request: Request) -> None:
 def show_saved(trace: Trace, seen: Any, found: Any) -> None:
     """A trace from a file: everything but what needs the model."""
     with seen:
+        _pick_place(trace, "saved-layer")
         place = _place(trace, "saved-layer")
         results.picture_with_maps(None, trace, "picture-saved", (), place)
     with found:
@@ -67,36 +69,31 @@ def show_saved(trace: Trace, seen: Any, found: Any) -> None:
 
 
 def opened_trace() -> Trace | None:
-    """A place to drop a trace file, and the trace in it."""
-    with st.expander("Open a saved trace"):
-        file = st.file_uploader("Trace file", type=["safetensors"], key="trace-file", max_upload_size=512)
-        if file is None:
-            return None
-        try:
-            return open_trace(file.getvalue())
-        except UserError as error:
-            st.error(in_words(error))
-            return None
+    """The trace in the file that was dropped on the page, if any."""
+    trace: Trace | None = st.session_state.get("trace")
+    return trace
 
 
 def _place(trace: Trace, key: str) -> int:
-    """The layer whose map is checked, saved, and shown first."""
+    """The layer whose map is checked, saved, and shown first: as `_pick_place` says, wherever it is drawn."""
+    labels = [place.label for place in image_maps(trace)[0]]
+    chosen = st.session_state.get(f"{key}-{trace.model}")
+    return labels.index(chosen) if chosen in labels else default_place(trace) if labels else 0
+
+
+def _pick_place(trace: Trace, key: str) -> None:
     places, _ = image_maps(trace)
     if not places:
         st.info("No row of this model looks at the picture where the answer is read; there is no map to draw.")
-        return 0
-    labels = [place.label for place in places]
-    start = default_place(trace)
-    key = f"{key}-{trace.model}"
-    chosen = st.selectbox(
+        return
+    st.selectbox(
         "Layer that is shown first and checked",
-        labels,
-        index=start,
-        key=key,
+        [place.label for place in places],
+        index=default_place(trace),
+        key=f"{key}-{trace.model}",
         help="Scrub freely on the picture; the causal check hides the hottest region of this layer's map, or the "
         "region that you brush or box.",
     )
-    return labels.index(chosen) if chosen in labels else start
 
 
 def _label(trace: Trace, place: int) -> str:
