@@ -38,9 +38,9 @@ class Recipe:
 
 VISION = Recipe(pool=20_000, steps=600, rate=3e-3)
 TEXT = Recipe(pool=0, steps=400, batch=64)
-WIRING = Recipe(pool=60_000, steps=1000, rate=3e-3, emphasis=True)
+WIRING = Recipe(pool=60_000, steps=1400, rate=3e-3, emphasis=True)
 # Where only one stream is reshaped, counting and relations come later (and for the words a step costs a third).
-WIRING_STEPS = {"img2txt": 1300, "txt2img": 2200}
+WIRING_STEPS = {"img2txt": 1300, "txt2img": 3000}
 
 
 def wiring_recipe(name: str) -> Recipe:

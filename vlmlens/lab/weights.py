@@ -67,7 +67,8 @@ def load_encoders() -> tuple[VisionEncoder, TextEncoder]:
 
 
 def save_wiring(name: LabName, model: LabModel) -> None:
-    state = {k: v for k, v in model.state_dict().items() if k.startswith(("fusion.", "readout."))}
+    """In half precision, for half the size; a wiring computes in float32, and its card measures what was saved."""
+    state = {k: v.half() for k, v in model.state_dict().items() if k.startswith(("fusion.", "readout."))}
     save_file(state, name.path)
 
 
