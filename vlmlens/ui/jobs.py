@@ -91,7 +91,8 @@ def _bar(job: Job, key: Hashable) -> None:
         if job.done.is_set():
             st.rerun(scope="app")
         seconds = time.monotonic() - job.began
-        st.progress(min(1.0, job.progress.fraction), f"{job.label} · {seconds:.0f} s · {job.progress.doing}")
+        told = [job.label, f"{seconds:.0f} s", job.progress.doing]
+        st.progress(min(1.0, job.progress.fraction), " · ".join(filter(None, told)))
         if st.button("Cancel", key=f"cancel-{abs(hash(key))}"):
             job.progress.cancel()
 
