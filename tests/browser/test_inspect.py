@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 import vlmlens
 from vlmlens.lab.scenes import Scene, Thing
@@ -67,6 +67,7 @@ def opened(page: Page, url: str, wait_idle: Callable[..., None], **link: str) ->
     page.goto(f"{url}/?{query}")
     page.wait_for_selector(f'{LENS}[data-ready="1"]', timeout=60_000)
     wait_idle(page)
+    expect(page.get_by_label("Question", exact=True)).not_to_have_value("")  # the widgets come after the picture
 
 
 def answer(page: Page) -> str:
@@ -84,7 +85,7 @@ def test_a_newcomer_sees_an_answered_example(app, page, page_problems, wait_idle
     opened(page, app, wait_idle)
     assert re.search(r"probability [01]\.\d{3}", answer(page))
     assert page.get_by_text("Did looking matter?").is_visible()
-    assert page.locator(".stVegaLiteChart svg, .stVegaLiteChart canvas").count() == 3
+    expect(page.locator(".stVegaLiteChart svg, .stVegaLiteChart canvas")).to_have_count(3)
 
 
 def test_a_jpeg_is_uploaded_asked_about_and_told_to_be_foreign(app, page, page_problems, wait_idle, tmp_path):
@@ -151,7 +152,7 @@ def test_the_link_restores_the_page(app, page, new_page, page_problems, wait_idl
     again.wait_for_selector(f'{LENS}[data-ready="1"]', timeout=60_000)
     wait_idle(again)
     assert answer(again) == said
-    assert again.get_by_label("Question", exact=True).input_value() == "what shape is the blue object?"
+    expect(again.get_by_label("Question", exact=True)).to_have_value("what shape is the blue object?")
 
 
 def test_two_sessions_at_once_get_their_own_answers(app, new_page, page_problems, wait_idle):
