@@ -2,6 +2,7 @@
 
 import io
 import struct
+import time
 import zlib
 from pathlib import Path
 
@@ -210,3 +211,32 @@ def test_a_drawn_region_is_checked_in_place_of_the_hottest():
     at.session_state["picture"] = {"region": {"picture": shown, "cells": [34, 35]}}
     settle(at.run())
     assert any("Hiding your region" in text.value for text in at.markdown)
+
+
+def test_the_widgets_stay_while_the_model_is_still_at_work(monkeypatch):
+    from vlmlens.ui import jobs, pool
+
+    vlm, plain = pool.get("lab:concat"), type(pool.get("lab:concat")).inspect
+
+    def slow(*args: object, **options: object):
+        time.sleep(0.5)
+        return plain(*args, **options)
+
+    monkeypatch.setattr(type(vlm), "inspect", slow)
+    monkeypatch.setattr(jobs, "PATIENCE", 0.01)
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    at.query_params.update({"q": "what color is the circle?", "scene": RED_CIRCLE.to_json()})
+    at.run()
+    assert any(button.label == "Cancel" for button in at.button)
+    assert at.text_input(key="question").value == "what color is the circle?"
+    time.sleep(0.6)
+    assert "red" in answer_shown(settle(at.run()))
+    assert not at.error
+
+
+def test_a_loaded_model_is_held_by_the_pool_alone():
+    from vlmlens.models import VLM
+    from vlmlens.ui import jobs
+
+    start()
+    assert not [job for job in jobs._registry()[1].values() if isinstance(job.value, VLM)]

@@ -100,3 +100,19 @@ def test_whole_inspections_at_once_are_right_too(any_model, scenes):
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda scene: any_model.inspect(scene, QUESTION).answers, scenes * 2))
     assert together == alone * 2
+
+
+def test_a_lab_model_takes_one_thread_and_leaves_the_others_as_they_were():
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    from vlmlens.models.lab import one_thread
+
+    def threads() -> set[int]:
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp"}
+
+    with threadpool_limits(2, user_api="openmp"):
+        with one_thread():
+            assert threads() == {1}
+        with pytest.raises(ZeroDivisionError), one_thread():
+            1 / 0  # noqa: B018
+        assert threads() == {2}
