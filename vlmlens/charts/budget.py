@@ -9,7 +9,7 @@ from vlmlens.attention import Budget, Contributions
 from vlmlens.charts.figure import QUIET, SEGMENT_COLORS, Figure, Spec, figure, rows
 from vlmlens.trace import Segment
 
-HEIGHT = 230
+HEIGHT = 212
 
 
 def budget(result: Budget, ruler: Literal["share", "rate"] = "share") -> Figure:

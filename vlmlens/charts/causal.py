@@ -53,7 +53,7 @@ def causal(check: CausalCheck) -> Figure:
     told = f"Probability of {check.answer}: before {check.before:.3f}, with the region hidden {check.after:.3f}"
     if others:
         told += f", with the same shape hidden elsewhere {low:.3f} to {high:.3f}"
-    return figure({"layer": [*([band] if others else []), points]}, told, 148)
+    return figure({"layer": [*([band] if others else []), points]}, told, 142)
 
 
 def _scale(*values: object) -> dict[str, object]:
