@@ -13,25 +13,17 @@ crawls. Every answer comes with a lower and an upper bound of the optimum; their
 """
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
 
 from vlmlens.errors import UserError
-from vlmlens.information.newton import finish
+from vlmlens.information.batch import solve_many
+from vlmlens.information.single import solve_one
 from vlmlens.progress import Progress
 
-Array: TypeAlias = Any  # numpy.ndarray or torch.Tensor, float64
-
-CHECK_EVERY = 25  # iterations between certificates
-PATIENCE = 200  # iterations in which the gap must halve, else the problem changes its step
-PLAIN_POWER = 1.8  # of the step without momentum; below 2 it converged on every problem tried
-MOMENTUM_LIMIT = 5.0
-LOWEST = -40.0  # of log R
-TOGETHER = 256  # problems of one batch
-NEWTON_AFTER = (150, 2000)  # iterations, for tables whose linear system has at most
-NEWTON_SIZE = 600  # unknowns, and for larger ones
+TOGETHER = 256  # tables of one batch
 
 
 class InformationError(UserError):
@@ -96,23 +88,20 @@ def decompose(
     tables = _checked(joint)
     single = tables.ndim == 3
     problems = _Problems.of(tables[None] if single else tables)
-    count = len(problems.p1)
-    found = np.zeros((count, 2))  # bounds of -H_Q(Y | X1, X2), nats
-    iterations = np.zeros(count, int)
-    step = 1 if single else TOGETHER
-    starts = range(0, count, step)
-    for start in (progress or Progress()).over(starts, len(starts), "tables"):
-        part = slice(start, min(start + step, count))
-        p1: Array = problems.p1[part]
-        p2: Array = problems.p2[part]
-        if not single:
-            p1, p2 = (torch.from_numpy(p).to(device) for p in (p1, p2))
-        found[part], iterations[part] = _solve(p1, p2, tol * np.log(2), max_iterations)
-    terms = problems.terms(found) / np.log(2)
-    values: tuple[Any, ...] = (*terms.T, iterations, terms[:, 4] <= tol)
+    nats = tol * float(np.log(2))
     if single:
-        values = tuple(column[0].item() for column in values)
-    return PID(*values)
+        low, high, spent = solve_one(problems.p1[0], problems.p2[0], nats, max_iterations)
+        terms = problems.terms(np.array([[low, high]])) / np.log(2)
+        u1, u2, redundant, synergistic, gap = terms[0].tolist()
+        return PID(u1, u2, redundant, synergistic, gap, spent, gap <= tol)
+    parts = []
+    starts = range(0, len(tables), TOGETHER)
+    for start in (progress or Progress()).over(starts, len(starts), "tables"):
+        part = slice(start, start + TOGETHER)
+        parts.append(solve_many(problems.p1[part], problems.p2[part], nats, max_iterations, device))
+    bounds, iterations = (np.concatenate(side) for side in zip(*parts, strict=True))
+    terms = problems.terms(bounds) / np.log(2)
+    return PID(terms[:, 0], terms[:, 1], terms[:, 2], terms[:, 3], terms[:, 4], iterations, terms[:, 4] <= tol)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,155 +164,3 @@ def _entropy(p: np.ndarray) -> np.ndarray:
     """Nats, over all axes but the first."""
     flat = p.reshape(len(p), -1)
     return -(flat * np.log(flat, out=np.zeros_like(flat), where=flat > 0)).sum(axis=1)
-
-
-def _solve(p1: Array, p2: Array, tol: float, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds [b, 2] of the least -H_Q(Y | X1, X2) in nats, and the iterations [b] spent; drops what is solved."""
-    xp = torch if isinstance(p1, torch.Tensor) else np
-    count = len(p1)
-    bounds, spent = np.full((count, 2), (-np.inf, np.inf)), np.full(count, most)
-    alive = np.arange(count)
-    newton_at = NEWTON_AFTER[(p1.shape[1] + p2.shape[1]) * p1.shape[2] > NEWTON_SIZE]
-    state = _State.start(xp, p1, p2)
-    for iteration in range(1, most + 1):
-        state.step()
-        if iteration % CHECK_EVERY and iteration != most and iteration > 2:
-            continue
-        low, high = (_numpy(side) for side in state.certificate())
-        bounds[alive, 0], bounds[alive, 1] = np.maximum(bounds[alive, 0], low), np.minimum(bounds[alive, 1], high)
-        gap = bounds[alive, 1] - bounds[alive, 0]
-        open_ = gap > tol
-        spent[alive[~open_]] = iteration
-        alive = alive[open_]
-        if not len(alive):
-            break
-        if not open_.all():
-            state.keep(open_)
-        state.change_step_where_stuck(gap[open_], iteration)
-        if iteration == newton_at:
-            state.finish(gap[open_], tol)
-    # Rounding can put the two bounds past each other by less than it can resolve.
-    return np.stack([np.minimum(bounds[:, 0], bounds[:, 1]), bounds[:, 1]], axis=1), spent
-
-
-@dataclass(eq=False)
-class _State:
-    """Where a stack of problems stands; every array has the axis b first. Changed in place."""
-
-    xp: Any  # numpy or torch
-    p1: Array  # [b, x1, y]
-    p2: Array  # [b, x2, y]
-    log_r: Array  # [b, x1, x2]
-    before: Array  # log R before momentum, one step ago
-    v: Array  # [b, x2, y]
-    age: Array  # [b], steps since momentum started anew
-    plain: Array  # [b], bool: without momentum
-    best: np.ndarray  # [b], the gap that has to be halved
-    best_at: np.ndarray  # [b], iteration
-
-    @classmethod
-    def start(cls, xp: Any, p1: Array, p2: Array) -> "_State":
-        y = p1.sum(1)[:, None]
-        log_r = _log(xp, _ratio(xp, p1, y) @ xp.swapaxes(p2, 1, 2))
-        nothing = xp.zeros_like(y[:, 0, 0])
-        fresh = np.full(len(p1), np.inf), np.zeros(len(p1), int)
-        return cls(xp, p1, p2, log_r, log_r, xp.where(p2 > 0, 1.0, 0.0 * p2), nothing, nothing > 0, *fresh)
-
-    def scaled(self) -> tuple[Array, Array, Array]:
-        """R, and the U and V that give R U V its pair marginals, U's a step earlier."""
-        r = self.xp.exp(self.log_r)
-        u = _ratio(self.xp, self.p1, r @ self.v)
-        self.v = _ratio(self.xp, self.p2, self.xp.swapaxes(r, 1, 2) @ u)
-        return r, u, self.v
-
-    def step(self) -> None:
-        xp = self.xp
-        r, u, v = self.scaled()
-        slope = _log(xp, u @ xp.swapaxes(v, 1, 2))  # [b, x1, x2], 0 where R is right
-        now = self.log_r + slope
-        push = now - self.before
-        self.age = xp.where((r * slope * push).sum((1, 2)) < 0, 0.0 * self.age, self.age)
-        pushed = now + xp.clip((self.age / (self.age + 3))[:, None, None] * push, -MOMENTUM_LIMIT, MOMENTUM_LIMIT)
-        new = xp.where(self.plain[:, None, None], self.log_r + PLAIN_POWER * slope, pushed)
-        new = new - xp.amax(new, (1, 2))[:, None, None]
-        new = new - xp.log(xp.exp(new).sum((1, 2)))[:, None, None]
-        self.log_r, self.before, self.age = xp.clip(new, LOWEST, None), now, self.age + 1
-
-    def certificate(self) -> tuple[Array, Array]:
-        """A lower and an upper bound [b] of the least -H_Q(Y | X1, X2), nats: of its dual, and of the primal."""
-        xp, p1, p2 = self.xp, self.p1, self.p2
-        r, u, v = self.scaled()
-        turned = xp.swapaxes(r, 1, 2)
-
-        # Dual: <p1, log U> + <p2, log V>, less what makes sum_y U V <= 1 hold everywhere: a(x1) + b(x2) >= log of it.
-        m = u @ xp.swapaxes(v, 1, 2)
-        row, column = p1.sum(2), p2.sum(2)
-        excess = xp.where((row[:, :, None] > 0) & (column[:, None, :] > 0) & (m > 0), _log(xp, m), -np.inf)
-        a1 = _finite(xp, xp.amax(excess, 2))
-        b1 = _finite(xp, xp.amax(excess - a1[:, :, None], 1))
-        b2 = _finite(xp, xp.amax(excess, 1))
-        a2 = _finite(xp, xp.amax(excess - b2[:, None, :], 2))
-        first = (row * a1).sum(1) + (column * b1).sum(1)
-        second = (row * a2).sum(1) + (column * b2).sum(1)
-        price = xp.minimum(first, second)  # their mean, also allowed, is never less than both
-        low = (p1 * _log(xp, u)).sum((1, 2)) + (p2 * _log(xp, v)).sum((1, 2)) - price
-
-        # Primal: U, then V, scaled down until no marginal is too large; what is missing can only lower the value.
-        u = u * xp.clip(_ratio(xp, p1, u * (r @ v)), None, 1.0)
-        v = v * xp.clip(_ratio(xp, p2, v * (turned @ u)), None, 1.0)
-        m = u @ xp.swapaxes(v, 1, 2)
-        high = (u * (r @ v) * _log(xp, u)).sum((1, 2)) + (v * (turned @ u) * _log(xp, v)).sum((1, 2))
-        return low, high - (r * m * _log(xp, m)).sum((1, 2))
-
-    def keep(self, open_: np.ndarray) -> None:
-        """Go on with these problems only."""
-        chosen = np.flatnonzero(open_)
-        for name in ("p1", "p2", "log_r", "before", "v", "age", "plain", "best", "best_at"):
-            setattr(self, name, getattr(self, name)[chosen])
-
-    def change_step_where_stuck(self, gap: np.ndarray, iteration: int) -> None:
-        """Momentum can circle around the solution: change to plain steps where the gap has not halved, and back."""
-        better = gap <= self.best / 2
-        stuck = ~better & (iteration - self.best_at >= PATIENCE)
-        self.best = np.where(better | stuck, gap, self.best)
-        self.best_at = np.where(better | stuck, iteration, self.best_at)
-        if stuck.any():
-            turn = torch.from_numpy(stuck).to(self.plain.device) if self.xp is torch else stuck
-            self.plain = self.plain ^ turn
-            self.age = self.xp.where(turn, 0.0 * self.age, self.age)
-
-    def finish(self, gap: np.ndarray, tol: float) -> None:
-        """Newton's method on each problem, on the CPU; where it does not come nearer, all stays as it was."""
-        for index in range(len(gap)):
-            p1, p2, log_r, v = (_numpy(array[index]) for array in (self.p1, self.p2, self.log_r, self.v))
-            rows, columns = p1.any(axis=1), p2.any(axis=1)
-            held = np.ix_(rows, columns)
-            r, part = finish(p1[rows], p2[columns], np.exp(log_r[held]), v[columns], tol)
-            trial = _State.start(np, p1[rows][None], p2[columns][None])
-            trial.log_r, trial.v = _log(np, r)[None], part[None]
-            low, high = trial.certificate()
-            if not 0 <= high[0] - low[0] < gap[index]:
-                continue
-            log_r, v = np.full_like(log_r, LOWEST), np.zeros_like(v)
-            log_r[held], v[columns] = trial.log_r[0], part
-            for mine, new in ((self.log_r, log_r), (self.before, log_r), (self.v, v)):
-                mine[index] = torch.from_numpy(new) if self.xp is torch else new
-            self.age[index] = 0.0
-
-
-def _ratio(xp: Any, above: Array, below: Array) -> Array:
-    """0 where both are 0."""
-    return above / xp.where(below > 0, below, 1.0 + 0.0 * below)
-
-
-def _log(xp: Any, values: Array) -> Array:
-    """Never below `LOWEST`, so that 0 log 0 is 0."""
-    return xp.log(xp.clip(values, np.exp(LOWEST), None))
-
-
-def _finite(xp: Any, values: Array) -> Array:
-    return xp.where(xp.isfinite(values), values, 0.0 * xp.clip(values, 0.0, 0.0))
-
-
-def _numpy(values: Array) -> np.ndarray:
-    return values.cpu().numpy() if isinstance(values, torch.Tensor) else values
