@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 FLOORS = (
-    {"errors", "picture", "progress"},
+    {"errors", "picture", "progress", "threads"},
     {"trace"},
     {"perturb"},
     {"lab", "models"},

@@ -105,14 +105,14 @@ def test_whole_inspections_at_once_are_right_too(any_model, scenes):
 def test_a_lab_model_takes_one_thread_and_leaves_the_others_as_they_were():
     from threadpoolctl import threadpool_info, threadpool_limits
 
-    from vlmlens.models.lab import one_thread
+    from vlmlens.threads import one_thread
 
     def threads() -> set[int]:
         return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp"}
 
     with threadpool_limits(2, user_api="openmp"):
-        with one_thread():
+        with one_thread("openmp"):
             assert threads() == {1}
-        with pytest.raises(ZeroDivisionError), one_thread():
+        with pytest.raises(ZeroDivisionError), one_thread("openmp"):
             1 / 0  # noqa: B018
         assert threads() == {2}

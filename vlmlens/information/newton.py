@@ -5,10 +5,9 @@ multipliers are R(x1, x2), and exp(a), exp(b) are U, V. Where the sources tell l
 first-order steps need thousands; Newton's do not care. Nothing here is believed: `solver` bounds what comes back.
 """
 
-from functools import cache
-
 import numpy as np
-from threadpoolctl import ThreadpoolController
+
+from vlmlens.threads import one_thread
 
 STEPS = 60
 CENTRING = 0.1
@@ -23,7 +22,7 @@ def finish(p1: np.ndarray, p2: np.ndarray, r: np.ndarray, v: np.ndarray, tol: fl
         tol: nats; how near is near enough.
     """
     # At these sizes threads cost more than they bring; what overflows ends as not a number, and is refused by `solver`.
-    with _pools().limit(limits=1, user_api="blas"), np.errstate(all="ignore"):
+    with one_thread("blas"), np.errstate(all="ignore"):
         return _finish(p1, p2, r, v, tol)
 
 
@@ -63,11 +62,6 @@ def _finish(p1: np.ndarray, p2: np.ndarray, r: np.ndarray, v: np.ndarray, tol: f
             step *= 0.7
         a, b, r = a + step * da, b + step * db, r + step * dr
     return r, np.exp(b)
-
-
-@cache
-def _pools() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 def _bound(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -1,13 +1,11 @@
 """The four wirings of the lab behind the VLM protocol."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from functools import cache
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
 from PIL import Image
-from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
 
 from vlmlens.lab.draw import PIXELS, render_batch
@@ -18,6 +16,7 @@ from vlmlens.lab.text import encode, known_words
 from vlmlens.lab.vision import PATCHES, SIDE
 from vlmlens.lab.weights import LabName, load_wiring
 from vlmlens.models.base import VLM, ModelInfo, Prepared
+from vlmlens.threads import one_thread
 from vlmlens.trace import Answer, Grid, Segment, Site
 
 _PEOPLE_SAY = {"image": "picture", "question": "words", "both": "all"}
@@ -91,7 +90,8 @@ class LabVLM(VLM):
         return tuple(Answer(ANSWERS[i], float(probabilities[i]), int(i)) for i in order)
 
     def listening(self) -> AbstractContextManager[object]:
-        return one_thread()
+        torch.get_num_threads()  # torch sets a new thread up at its first use, and would undo a limit set before
+        return one_thread("openmp")
 
     def answer_many(self, pictures: Sequence[Scene], questions: Sequence[str]) -> list[str]:
         found: list[str] = []
@@ -101,23 +101,6 @@ class LabVLM(VLM):
                 logits = self.model(torch.from_numpy(render_batch(pictures[part])), encode(list(questions[part])))
                 found += [ANSWERS[i] for i in logits.argmax(-1)]
         return found
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One OpenMP thread for this thread's torch calls: layers this small lose more by meeting than by sharing work.
-
-    On two cores shared with a browser a pass took 230 ms with two threads and 50 with one. `torch.set_num_threads`
-    would also change it for a large model that runs beside.
-    """
-    torch.get_num_threads()  # torch sets a new thread up at its first use, and would undo a limit set before
-    with _pools().limit(limits=1, user_api="openmp"):
-        yield
-
-
-@cache
-def _pools() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 def describe(looks: Sequence[Look]) -> str:
