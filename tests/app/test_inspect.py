@@ -225,7 +225,8 @@ def test_the_widgets_stay_while_the_model_is_still_at_work(monkeypatch):
     monkeypatch.setattr(type(vlm), "inspect", slow)
     monkeypatch.setattr(jobs, "PATIENCE", 0.01)
     at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    at.query_params.update({"q": "what color is the circle?", "scene": RED_CIRCLE.to_json()})
+    unseen = Scene(RED_CIRCLE.things, noise_seed=4711)  # that no other test has asked about
+    at.query_params.update({"q": "what color is the circle?", "scene": unseen.to_json()})
     at.run()
     assert any(button.label == "Cancel" for button in at.button)
     assert at.text_input(key="question").value == "what color is the circle?"
