@@ -41,6 +41,14 @@ def test_answers_show_the_ranked_probabilities(trace):
     assert figure.told.startswith(f"Answers and their probabilities: {trace.answer} {shown[0].probability:.3f}")
 
 
+def test_answers_that_read_alike_keep_a_bar_each(trace):
+    twice = replace(trace, answers=(replace(trace.answers[0], text="it's"), replace(trace.answers[1], text="it's")))
+    figure = charts.answers(twice)
+    assert column(figure, "rank") == [0, 1]
+    assert figure.spec["encoding"]["y"]["field"] == "rank"
+    assert charts.export(figure, "svg", "").decode().count(">it's<") == 2
+
+
 def test_budget_bars_are_the_shares_and_stack_to_one(trace):
     figure, result = charts.budget(budget(trace)), budget(trace)
     bars = by_segment(figure, len(result.segments))

@@ -1,5 +1,7 @@
 """The most probable answers as bars."""
 
+import json
+
 from vlmlens.charts.figure import NULL, SEGMENT_COLORS, Figure, figure, rows
 from vlmlens.trace import Segment, Trace
 
@@ -9,9 +11,20 @@ def answers(trace: Trace, most: int = 4) -> Figure:
     shown = trace.answers[:most]
     first = [True] + [False] * (len(shown) - 1)
     body = {
-        "data": rows(answer=[a.text for a in shown], probability=[a.probability for a in shown], first=first),
+        "data": rows(
+            rank=list(range(len(shown))),
+            answer=[a.text for a in shown],
+            probability=[a.probability for a in shown],
+            first=first,
+        ),
         "encoding": {
-            "y": {"field": "answer", "type": "nominal", "sort": None, "title": None},
+            # By rank: two tokens can read alike, and are still two answers.
+            "y": {
+                "field": "rank",
+                "type": "ordinal",
+                "title": None,
+                "axis": {"labelExpr": f"{json.dumps([a.text for a in shown])}[datum.value]"},
+            },
             "x": {
                 "field": "probability",
                 "type": "quantitative",

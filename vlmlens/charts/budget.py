@@ -1,5 +1,6 @@
 """Budgets by layer: one bar a layer, one colour a segment."""
 
+import json
 from collections.abc import Sequence
 from typing import Literal
 
@@ -68,7 +69,11 @@ def _layers(labels: Sequence[str], segments: Sequence[Segment], values: np.ndarr
                 "type": "ordinal",
                 "title": "layer",
                 "scale": {"domain": list(across)},
-                "axis": {"labelAngle": 0, "labelOverlap": True, "labelExpr": f"{_short(labels)}[datum.value]"},
+                "axis": {
+                    "labelAngle": 0,
+                    "labelOverlap": True,
+                    "labelExpr": f"{json.dumps(_short(labels))}[datum.value]",
+                },
             },
             "y": {"field": "value", "type": "quantitative", "title": title},
             "color": {

@@ -38,7 +38,9 @@ def solve_many(p1: np.ndarray, p2: np.ndarray, tol: float, most: int, device: st
         state = state.only(open_)
         state.change_step_where_stuck(gap[open_], iteration)
     for index in alive if most > ALONE_AFTER else ():
-        *found[index], spent[index] = solve_one(p1[index], p2[index], tol, most)
+        low, high, more = solve_one(p1[index], p2[index], tol, most - ALONE_AFTER)
+        found[index] = max(found[index, 0], low), min(found[index, 1], high)
+        spent[index] += more
     # Rounding can put the two bounds past each other by less than it can resolve.
     return np.stack([np.minimum(found[:, 0], found[:, 1]), found[:, 1]], axis=1), spent
 
