@@ -79,5 +79,5 @@ def novel_accuracy(answer_many: AnswerMany, seed: int = 0, n: int = 1000) -> dic
 
 
 def _right(answer_many: AnswerMany, items: Sequence[Item], scenes: Sequence[Scene]) -> np.ndarray:
-    given = answer_many(scenes, [item.question.text for item in items])
+    given = answer_many(scenes, [item.question.text + "?" for item in items])
     return np.array([a == item.answer for a, item in zip(given, items, strict=True)])

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from vlmlens.errors import ModelError, UserError, first_line
 from vlmlens.lab.fusion import WIRINGS
 from vlmlens.lab.weights import SEEDS, LabName
-from vlmlens.models.base import VLM, ModelInfo, Picture, Prepared, as_image
+from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
+from vlmlens.models.record import Prepared
 
 LAB_KINDS = (*WIRINGS, "llava")
 

@@ -1,17 +1,16 @@
 """One protocol for every model: prepare, run under a watch and edits, rank answers.
 
-A model of any kind implements four methods (`prepare`, `sites`, `logits`, `rank`); `inspect` and `answer_probability`
-are the same code for all.
+A model of any kind implements `prepare`, `sites`, `logits`, `rank` for one item, `batch`, `batch_logits`, `answer_text`
+for many; all else is the same code for all.
 """
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,10 +20,12 @@ from torch import Tensor, nn
 from vlmlens.errors import ModelError
 from vlmlens.lab.draw import draw, render
 from vlmlens.lab.scenes import Scene
+from vlmlens.models.many import Batch, Pooling, Readings, pool
+from vlmlens.models.record import Prepared, assemble, watched_rows
 from vlmlens.picture import encode_png, for_display, open_picture, picture_hash
 from vlmlens.progress import Progress
-from vlmlens.trace import Answer, Edit, Grid, Knockout, Place, RowRecord, Segment, Site, Trace, Watch
-from vlmlens.trace.capture import Kept, Recorder, recording
+from vlmlens.trace import Answer, Edit, Knockout, Segment, Site, Trace, Watch
+from vlmlens.trace.capture import Recorder, recording
 
 Picture = Image.Image | np.ndarray | bytes | str | Path | Scene
 
@@ -40,22 +41,6 @@ class ModelInfo:
     device: str
     dtype: str
     lab: bool  # knows only lab scenes
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """A picture and a question as one model reads them."""
-
-    question: str
-    image: Image.Image  # as uploaded
-    inputs: Mapping[str, Any]  # tensors of the model's own making, batch of one
-    tokens: tuple[str, ...]
-    segments: np.ndarray  # int8 [position]
-    grid: Grid
-
-    @property
-    def length(self) -> int:
-        return len(self.tokens)
 
 
 def as_image(picture: Picture) -> Image.Image:
@@ -74,6 +59,7 @@ class VLM(ABC):
 
     info: ModelInfo
     variants_at_once = 32  # of one input, in one batch
+    items_at_once = 100
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -99,8 +85,21 @@ class VLM(ABC):
         """The most probable answers, from probabilities [candidate]."""
 
     @abstractmethod
-    def answer_many(self, pictures: Sequence[Scene], questions: Sequence[str]) -> list[str]:
-        """The most probable answers to many questions, batched."""
+    def batch(self, pictures: Sequence[Picture], questions: Sequence[str]) -> Batch:
+        """Items side by side. Raises QuestionError as `prepare` does."""
+
+    @abstractmethod
+    def batch_logits(self, batch: Batch) -> Tensor:
+        """Logits that the answers are read from, [item, candidate]."""
+
+    @abstractmethod
+    def answer_text(self, candidate: int) -> str:
+        """A candidate answer as a word."""
+
+    @property
+    @abstractmethod
+    def points(self) -> tuple[str, ...]:
+        """The reading points: where both streams can be read, in the order of the forward pass."""
 
     def generate(self, prepared: Prepared) -> str:
         """The whole answer, where a model says more than one word; "" where it does not."""
@@ -170,6 +169,13 @@ class VLM(ABC):
         prepared = self.prepare(as_image(picture), question)
         keys = np.zeros((len(knockouts), prepared.length), bool)
         keys[:, prepared.grid.positions] = knockouts
+        return self.hidden_probability(picture, question, candidate, keys, progress)
+
+    def hidden_probability(
+        self, picture: Picture, question: str, candidate: int, keys: np.ndarray, progress: Progress | None = None
+    ) -> np.ndarray:
+        """The same for any positions: bool [variant, position] to [variant]."""
+        prepared = self.prepare(as_image(picture), question)
         found = []
         starts = range(0, len(keys), self.variants_at_once)
         for start in (progress or Progress()).over(starts, len(starts), "batch"):
@@ -177,6 +183,70 @@ class VLM(ABC):
                 logits, _ = self.run(prepared, None, [Knockout(keys[start : start + self.variants_at_once])])
             found.append(logits.double().softmax(-1)[:, candidate].numpy())
         return np.concatenate(found) if found else np.zeros(0)
+
+    def token_states(self, picture: Picture, question: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """States [token, width]: the picture's and the text's before the first layer, and all after the last."""
+        batch = self.batch([picture], [question])
+        found: dict[int, Tensor] = {}
+        self._listen(batch, found.__setitem__)
+        first, last = (found[layer][0].float().cpu() for layer in (min(found), max(found)))
+        image = batch.image[0].cpu()
+        return first[image].numpy(), first[~image].numpy(), last.numpy()
+
+    def read(
+        self,
+        pictures: Sequence[Picture],
+        questions: Sequence[str],
+        pooling: Pooling = "mean",
+        progress: Progress | None = None,
+    ) -> Iterator[Readings]:
+        """Ask one question of each picture; yields pooled states and probabilities, `items_at_once` at a time."""
+        starts = range(0, len(pictures), self.items_at_once)
+        for start in (progress or Progress()).over(starts, len(starts), "batch"):
+            part = slice(start, start + self.items_at_once)
+            batch = self.batch(pictures[part], questions[part])
+            found: dict[int, tuple[Tensor, Tensor]] = {}
+
+            def see(layer: int, states: Tensor, batch: Batch = batch, found: dict = found) -> None:
+                states = states.float()
+                found[layer] = pool(states, batch.image, pooling).cpu(), pool(states, batch.question, pooling).cpu()
+
+            logits = self._listen(batch, see)
+            image, question = (
+                torch.stack([pair[side] for _, pair in sorted(found.items())]).numpy() for side in (0, 1)
+            )
+            yield Readings(self.points, image, question, logits.softmax(-1).numpy())
+
+    def answer_many(self, pictures: Sequence[Picture], questions: Sequence[str]) -> list[str]:
+        """The most probable answers to many questions."""
+        found: list[str] = []
+        for start in range(0, len(pictures), self.items_at_once):
+            part = slice(start, start + self.items_at_once)
+            logits = self._listen(self.batch(pictures[part], questions[part]))
+            found += [self.answer_text(i) for i in logits.argmax(-1).tolist()]
+        return found
+
+    def crossed(
+        self, pictures: Sequence[Picture], questions: Sequence[str], lens: bool = False
+    ) -> Iterator[tuple[slice, Tensor]]:
+        """Every picture with every question: yields which pictures, and their logits.
+
+        Logits are float32 [point, picture, question, candidate]. The last point is the model's own output. With `lens`
+        there is one before it for every layer but the last, read as if the model ended there (nostalgebraist's logit
+        lens, 2020), where the family allows.
+        """
+        for index, picture in enumerate(pictures):
+            parts = []
+            for start in range(0, len(questions), self.items_at_once):
+                asked = questions[start : start + self.items_at_once]
+                parts.append(self._listen(self.batch([picture] * len(asked), asked)))
+            yield slice(index, index + 1), torch.cat(parts)[None, None]
+
+    def _listen(self, batch: Batch, see: Callable[[int, Tensor], None] | None = None) -> Tensor:
+        """Logits of a batch, float32 on the CPU, while `see` is shown the states."""
+        recorder = Recorder({}, np.zeros(0), {}, see=see)
+        with self.lock, torch.inference_mode(), self.listening(), recording(recorder):
+            return self.batch_logits(batch).float().cpu()
 
     def check(self) -> None:
         """The promises that every figure rests on, tried on one scene. Raises ModelError naming the broken one."""
@@ -204,95 +274,3 @@ class VLM(ABC):
                 f"{self.name} loaded, but its inside cannot be shown truthfully: {broken[0]}. "
                 "Pick another model, or report this one."
             )
-
-
-def watched_rows(site: Site, prepared: Prepared, watch: Watch) -> tuple[int, ...]:
-    """The token positions whose attention a site must keep for the rows that a watch asks for."""
-    wanted: set[int] = set()
-    if "last" in watch.rows:
-        # Where a readout pools a stream, the answer's row is made from all rows of that stream.
-        wanted |= set(site.queries) if site.kind == "readout" or pools(prepared) else {prepared.length - 1}
-    if "question" in watch.rows:
-        wanted |= set(np.flatnonzero(prepared.segments == Segment.QUESTION).tolist())
-    return tuple(position for position in site.queries if position in wanted)
-
-
-def pools(prepared: Prepared) -> bool:
-    """Whether the answer is read from a learned query over a stream, and not from the last token."""
-    return bool(prepared.inputs.get("pools", False))
-
-
-def assemble(
-    prepared: Prepared, sites: Sequence[Site], kept: Mapping[str, Kept], watch: Watch
-) -> tuple[tuple[Place, ...], dict[str, RowRecord]]:
-    """From what sites kept to the places and row records of a trace."""
-    grouped: dict[tuple[int, str], list[Site]] = {}
-    for site in sites:
-        grouped.setdefault((site.layer, site.kind), []).append(site)
-    image = set(np.flatnonzero(prepared.segments == Segment.IMAGE).tolist())
-    places = tuple(
-        Place(
-            layer,
-            group[0].kind,
-            group[0].label,
-            competes=any(image & set(site.keys) and set(site.keys) - image for site in group),
-        )
-        for (layer, _), group in grouped.items()
-    )
-    groups = list(grouped.values())
-    records = {}
-    if "last" in watch.rows:
-        weights = np.zeros(prepared.length + 1)
-        if pools(prepared):
-            readout = next(site for site in sites if site.kind == "readout")
-            pooled = kept[readout.name].attention[0].mean(dim=(0, 1)).double().cpu().numpy()
-            weights[list(readout.keys)] = pooled
-            weights[-1] = 1.0
-            position = prepared.length
-        else:
-            position = prepared.length - 1
-            weights[position] = 1.0
-        records["last"] = _record([(position, weights)], groups, kept, prepared.length)
-    if "question" in watch.rows:
-        rows = []
-        for token in np.flatnonzero(prepared.segments == Segment.QUESTION):
-            one = np.zeros(prepared.length + 1)
-            one[token] = 1.0
-            rows.append((int(token), one))
-        if any(token in site.queries for token, _ in rows for site in sites):
-            records["question"] = _record(rows, groups, kept, prepared.length)
-    return places, records
-
-
-def _record(
-    rows: Sequence[tuple[int, np.ndarray]], groups: Sequence[Sequence[Site]], kept: Mapping[str, Kept], length: int
-) -> RowRecord:
-    """Rows as weighted sums of kept query positions: weights [position + 1], the last for a readout."""
-    attention, visible, parts, update = [], [], [], []
-    for group in groups:
-        sample = kept[group[0].name] if group[0].name in kept else next(iter(kept.values()))
-        heads = sample.attention.shape[1]
-        a = np.zeros((heads, len(rows), length), np.float32)
-        v = np.zeros((len(rows), length), bool)
-        p = u = None
-        if sample.parts is not None and sample.update is not None:
-            p = np.zeros((len(rows), *sample.parts.shape[2:]), np.float32)
-            u = np.zeros((len(rows), sample.update.shape[-1]), np.float32)
-        for site in group:
-            if site.name not in kept:
-                continue
-            found = kept[site.name]
-            queries = np.asarray(site.queries)[found.rows.cpu().numpy()]
-            mix = np.stack([weights[queries] for _, weights in rows]).astype(np.float32)  # [row, kept row]
-            keys = list(site.keys)
-            a[:, :, keys] += np.einsum("rq,hqk->hrk", mix, found.attention[0].cpu().numpy())
-            v[:, keys] |= (mix @ found.visible[0].cpu().numpy().astype(np.float32)) > 0
-            if p is not None and u is not None and found.parts is not None and found.update is not None:
-                p += np.einsum("rq,qsw->rsw", mix, found.parts[0].cpu().numpy())
-                u += mix @ found.update[0].cpu().numpy()
-        attention.append(a)
-        visible.append(v)
-        if p is not None and u is not None:
-            parts.append(p)
-            update.append(u)
-    return RowRecord(tuple(p for p, _ in rows), tuple(attention), tuple(visible), tuple(parts), tuple(update))

@@ -18,6 +18,8 @@ class Family:
     model_type: str  # config.model_type
     layer: str  # a decoder layer, whose input states can be replaced
     attention: str  # its attention module
+    norm: str  # after the last layer
+    head: str  # from there to the logits
     prompt: str  # used where the processor brings no chat template
     image_token_id: str  # attribute of the config
     layers: Callable[[Any], int]  # config -> how many decoder layers
@@ -54,6 +56,8 @@ FAMILIES = {
             model_type="llava",
             layer="model.language_model.layers.{i}",
             attention="model.language_model.layers.{i}.self_attn",
+            norm="model.language_model.norm",
+            head="lm_head",
             prompt="USER: <image>\n{question} ASSISTANT:",
             image_token_id="image_token_id",
             layers=lambda config: config.text_config.num_hidden_layers,

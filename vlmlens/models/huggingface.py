@@ -2,6 +2,7 @@
 code stays theirs.
 """
 
+import copy
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,15 +17,17 @@ from transformers import AttentionInterface, AutoConfig, AutoModelForImageTextTo
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 from vlmlens.errors import ModelError, QuestionError, first_line
-from vlmlens.lab.draw import draw, render
-from vlmlens.lab.questions import normalise, readable
+from vlmlens.lab.draw import draw
+from vlmlens.lab.questions import readable
 from vlmlens.lab.scenes import Scene
 from vlmlens.lab.text import known_words
 from vlmlens.lab.weights import LabName
-from vlmlens.models.base import VLM, ModelInfo, Prepared
+from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
 from vlmlens.models.families import FAMILIES, Family
+from vlmlens.models.many import Batch
+from vlmlens.models.record import Prepared
 from vlmlens.trace import Answer, Segment, Site
-from vlmlens.trace.capture import attend, entering
+from vlmlens.trace.capture import Recorder, attend, entering, leaving, recording
 
 # Both, always: without the mask of the same name, transformers passes none and padding is attended to.
 AttentionInterface.register("vlmlens", attend)
@@ -73,17 +76,15 @@ class HuggingFaceVLM(VLM):
             lab,
         )
         self.variants_at_once = 64 if self.info.parameters < 10_000_000 else 4
+        self.items_at_once = 100 if self.info.parameters < 10_000_000 else 4
         modules = dict(self.model.named_modules())
         count = self.family.layers(config)
         self.attention = [modules[self.family.attention.format(i=i)] for i in range(count)]
         self.layers = [modules[self.family.layer.format(i=i)] for i in range(count)]
+        self.norm, self.head = modules[self.family.norm], modules[self.family.head]
 
     def prepare(self, picture: Image.Image, question: str) -> Prepared:
-        if self.info.lab:
-            question = " ".join(known_words(question)) + "?"
-        question = readable(question, MOST_QUESTION)
-        if (token := self.tokenizer.convert_ids_to_tokens(self.image_token)) in question:
-            raise QuestionError(f"The question holds {token}, which stands for the picture itself; leave it out.")
+        question = self._asked(question)
         prompt = self._prompt(question)
         inputs = dict(self.processor(images=picture, text=prompt, return_tensors="pt"))
         ids = inputs["input_ids"][0]
@@ -150,9 +151,14 @@ class HuggingFaceVLM(VLM):
             return enter
 
         handles = []
+
+        def left(_module: nn.Module, _args: object, output: Any) -> None:
+            leaving(len(self.layers), output[0] if isinstance(output, tuple) else output)
+
         try:
             for number, layer in enumerate(self.layers):
                 handles.append(layer.register_forward_pre_hook(hook(number), with_kwargs=True))
+            handles.append(self.layers[-1].register_forward_hook(left))
             yield
         finally:
             for handle in handles:
@@ -162,17 +168,120 @@ class HuggingFaceVLM(VLM):
         order = np.argsort(-probabilities, kind="stable")[:RANKED]
         return tuple(Answer(self.tokenizer.decode([i]).strip() or "␣", float(probabilities[i]), int(i)) for i in order)
 
-    def answer_many(self, pictures: Sequence[Scene], questions: Sequence[str]) -> list[str]:
-        found: list[str] = []
-        for start in range(0, len(pictures), 100):
-            part = slice(start, start + 100)
-            images = [render(scene) if self.info.lab else draw(scene, 336) for scene in pictures[part]]
-            texts = [self._prompt(normalise(q) + "?") for q in questions[part]]
-            inputs = self.processor(images=images, text=texts, return_tensors="pt", padding=True, padding_side="left")
-            with torch.inference_mode(), self.lock:
-                logits = self.model(**inputs.to(self.model.device), use_cache=False, logits_to_keep=1).logits[:, -1]
-            found += [self.tokenizer.decode([i]).strip().lower() for i in logits.argmax(-1).tolist()]
-        return found
+    @property
+    def points(self) -> tuple[str, ...]:
+        return ("before the decoder", *(f"after layer {i + 1}" for i in range(len(self.layers))))
+
+    def batch(self, pictures: Sequence[Picture], questions: Sequence[str]) -> Batch:
+        asked = [self._asked(question) for question in questions]
+        prompts = [self._prompt(question) for question in asked]
+        images = [self._image(picture) for picture in pictures]
+        inputs = dict(
+            self.processor(images=images, text=prompts, return_tensors="pt", padding=True, padding_side="left")
+        )
+        segments = torch.full(inputs["input_ids"].shape, -1)
+        for row, ids, real, prompt, question in zip(
+            segments, inputs["input_ids"], inputs["attention_mask"].bool(), prompts, asked, strict=True
+        ):
+            images_of_row = int((ids == self.image_token).sum())
+            row[real] = torch.from_numpy(self._segments(ids[real], prompt, question, images_of_row)).to(row.dtype)
+        segments = segments.to(self.model.device)
+        on_device = {name: value.to(self.model.device) for name, value in inputs.items()}
+        return Batch(on_device, segments == int(Segment.IMAGE), segments == int(Segment.QUESTION))
+
+    def batch_logits(self, batch: Batch) -> Tensor:
+        logits: Tensor = self.model(**batch.inputs, use_cache=False, logits_to_keep=1).logits
+        return logits[:, -1]
+
+    def answer_text(self, candidate: int) -> str:
+        return str(self.tokenizer.decode([candidate])).strip().lower()
+
+    def crossed(
+        self, pictures: Sequence[Picture], questions: Sequence[str], lens: bool = False
+    ) -> Iterator[tuple[slice, Tensor]]:
+        """Each picture passes the tower and the decoder once, as the prefix that all its questions share."""
+        asked = [self._asked(question) for question in questions]
+        prompts = [self._prompt(question) for question in asked]
+        at_once = max(1, self.variants_at_once // len(prompts))
+        for start in range(0, len(pictures), at_once):
+            images = [self._image(picture) for picture in pictures[start : start + at_once]]
+            inputs = dict(self.processor(images=images, text=prompts[:1] * len(images), return_tensors="pt"))
+            rows = self._rows(inputs["input_ids"][0], prompts)
+            shared = next((i for i, column in enumerate(zip(*rows, strict=False)) if len(set(column)) > 1), 0)
+            shared = min(shared or min(map(len, rows)), min(map(len, rows)) - 1)  # at least the answer's row is new
+            if self.image_token in [token for row in rows for token in row[shared:]]:
+                yield from super().crossed(pictures, questions)  # a question before its picture shares nothing
+                return
+            yield slice(start, start + len(images)), self._after_prefix(inputs, rows, shared, lens)
+
+    def _rows(self, ids: Tensor, prompts: Sequence[str]) -> list[list[int]]:
+        """Every prompt's tokens, with as many of the picture's as the processor made for `ids`."""
+        token = self.tokenizer.convert_ids_to_tokens(self.image_token)
+        tokens = token * int((ids == self.image_token).sum())
+        rows = [list(self.tokenizer(prompt.replace(token, tokens))["input_ids"]) for prompt in prompts]
+        if rows[0] != ids.tolist():
+            raise ModelError(
+                f"The prompt of {self.name} cannot be told apart from its picture; its family needs a row."
+            )
+        return rows
+
+    def _after_prefix(self, inputs: dict[str, Any], rows: list[list[int]], shared: int, lens: bool) -> Tensor:
+        """Logits [point, picture, question, candidate]: pictures with the shared prefix once, then what differs."""
+        pictures, device = len(inputs["input_ids"]), self.model.device
+        longest = max(len(row) for row in rows) - shared
+        ids = torch.full((len(rows), longest), int(self.tokenizer.pad_token_id or 0))
+        real = torch.zeros(len(rows), shared + longest, dtype=torch.long)
+        real[:, :shared] = 1
+        for index, row in enumerate(rows):  # padded on the left, so that every answer is read from the last position
+            new = row[shared:]
+            ids[index, -len(new) :] = torch.tensor(new)
+            real[index, -len(new) :] = 1
+        places = (real.cumsum(1) - 1)[:, shared:]
+        first = {
+            name: value[:, :shared] if name in ("input_ids", "attention_mask") else value
+            for name, value in inputs.items()
+        }
+        found: list[Tensor] = []
+        states: dict[int, Tensor] = {}
+
+        def see(layer: int, entering_states: Tensor) -> None:
+            states[layer] = entering_states[:, -1]
+
+        with self.lock, torch.inference_mode():
+            prefix = self.model(**{k: v.to(device) for k, v in first.items()}, use_cache=True, logits_to_keep=1)
+            step = max(1, self.variants_at_once // pictures)
+            for start in range(0, len(rows), step):
+                part = slice(start, start + step)
+                count = len(rows[part])
+                cache = copy.deepcopy(prefix.past_key_values)
+                cache.batch_repeat_interleave(count)
+                with self.listening(), recording(Recorder({}, np.zeros(0), {}, see=see if lens else None)):
+                    logits = self.model(
+                        input_ids=ids[part].repeat(pictures, 1).to(device),
+                        attention_mask=real[part].repeat(pictures, 1).to(device),
+                        position_ids=places[part].repeat(pictures, 1).to(device),
+                        past_key_values=cache,
+                        use_cache=True,
+                        logits_to_keep=1,
+                    ).logits[:, -1]
+                through = [self.head(self.norm(states[layer])) for layer in range(1, len(self.layers))] if lens else []
+                found.append(torch.stack([*through, logits]).float().cpu().unflatten(1, (pictures, count)))
+        return torch.cat(found, dim=2)
+
+    def _asked(self, question: str) -> str:
+        """The question as it stands in the prompt. Raises QuestionError."""
+        if self.info.lab:
+            return " ".join(known_words(question)) + "?"
+        question = readable(question, MOST_QUESTION)
+        if (token := self.tokenizer.convert_ids_to_tokens(self.image_token)) in question:
+            raise QuestionError(f"The question holds {token}, which stands for the picture itself; leave it out.")
+        return question
+
+    def _image(self, picture: Picture) -> Image.Image:
+        """A lab scene as the lab's own model sees it, or large enough for any other."""
+        if isinstance(picture, Scene) and not self.info.lab:
+            return draw(picture, 336)
+        return as_image(picture)
 
 
 def find_family(source: str) -> tuple[Family, Any]:

@@ -1,6 +1,6 @@
 """The four wirings of the lab behind the VLM protocol."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -8,16 +8,19 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from vlmlens.lab.draw import PIXELS, render_batch
+from vlmlens.lab.draw import PIXELS, render_array
 from vlmlens.lab.fusion import WIRINGS, Look
 from vlmlens.lab.questions import ANSWERS
 from vlmlens.lab.scenes import Scene
-from vlmlens.lab.text import encode, known_words
+from vlmlens.lab.text import PAD, encode, known_words
 from vlmlens.lab.vision import PATCHES, SIDE
 from vlmlens.lab.weights import LabName, load_wiring
-from vlmlens.models.base import VLM, ModelInfo, Prepared
+from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
+from vlmlens.models.many import Batch
+from vlmlens.models.record import Prepared
 from vlmlens.threads import one_thread
 from vlmlens.trace import Answer, Grid, Segment, Site
+from vlmlens.trace.capture import Recorder, recording
 
 _PEOPLE_SAY = {"image": "picture", "question": "words", "both": "all"}
 
@@ -26,6 +29,7 @@ class LabVLM(VLM):
     """One trained wiring."""
 
     variants_at_once = 256
+    items_at_once = 250
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -93,14 +97,51 @@ class LabVLM(VLM):
         torch.get_num_threads()  # torch sets a new thread up at its first use, and would undo a limit set before
         return one_thread("openmp")
 
-    def answer_many(self, pictures: Sequence[Scene], questions: Sequence[str]) -> list[str]:
-        found: list[str] = []
-        with torch.inference_mode(), self.lock:
-            for start in range(0, len(pictures), 250):
-                part = slice(start, start + 250)
-                logits = self.model(torch.from_numpy(render_batch(pictures[part])), encode(list(questions[part])))
-                found += [ANSWERS[i] for i in logits.argmax(-1)]
-        return found
+    @property
+    def points(self) -> tuple[str, ...]:
+        return ("before fusion", *(f"after layer {i + 1}" for i in range(len(self.model.fusion.layers))))
+
+    def batch(self, pictures: Sequence[Picture], questions: Sequence[str]) -> Batch:
+        ids = encode(list(questions))
+        with torch.inference_mode(), self.listening():
+            image, text, mask = self.model.encode(torch.from_numpy(np.stack([_pixels(p) for p in pictures])), ids)
+        seen, none = mask.new_ones(len(ids), PATCHES), torch.zeros_like(mask)
+        inputs = {"image": image, "text": text, "mask": mask}
+        return Batch(inputs, torch.cat([seen, none], 1), torch.cat([~seen, mask], 1))
+
+    def batch_logits(self, batch: Batch) -> Tensor:
+        return self.model.fuse(*(batch.inputs[name] for name in ("image", "text", "mask")))
+
+    def answer_text(self, candidate: int) -> str:
+        return ANSWERS[candidate]
+
+    def crossed(
+        self, pictures: Sequence[Picture], questions: Sequence[str], lens: bool = False
+    ) -> Iterator[tuple[slice, Tensor]]:
+        """Pictures and questions are encoded once each; only the fusion runs for every pair."""
+        ids = encode(list(questions))
+        streams: dict[int, Tensor] = {}
+        recorder = Recorder({}, np.zeros(0), {}, see=streams.__setitem__ if lens else None)
+        reads = {"image": slice(0, PATCHES), "question": slice(PATCHES, None), "both": slice(None)}[self.wiring.reads]
+        with torch.inference_mode(), self.listening():
+            text, mask = self.model.text(ids), ids != PAD
+        whole = torch.cat([mask.new_ones(len(ids), PATCHES), mask], dim=1)[:, reads]
+        for index, picture in enumerate(pictures):
+            with self.lock, torch.inference_mode(), self.listening(), recording(recorder):
+                image = self.model.vision(torch.from_numpy(_pixels(picture)[None]))
+                logits = [self.model.fuse(image.expand(len(ids), -1, -1), text, mask)]
+                before = [
+                    states for layer, states in sorted(streams.items()) if 0 < layer < len(self.model.fusion.layers)
+                ]
+                logits = [self.model.readout(states[:, reads], whole) for states in before] + logits
+            yield slice(index, index + 1), torch.stack(logits)[:, None]
+
+
+def _pixels(picture: Picture) -> np.ndarray:
+    """uint8 [48, 48, rgb], as `prepare` makes them."""
+    if isinstance(picture, Scene):
+        return render_array(picture)
+    return np.asarray(as_image(picture).resize((PIXELS, PIXELS), Image.Resampling.BOX))
 
 
 def describe(looks: Sequence[Look]) -> str:

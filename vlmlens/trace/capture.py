@@ -9,7 +9,7 @@ very same call, and the softmax of the watched rows is computed beside it, so th
 Recorders live in a ContextVar: two threads on one model never see each other's.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -43,6 +43,7 @@ class Recorder:
     rows: Mapping[str, Sequence[int]]  # site name -> watched token positions
     contributions: bool = True
     edits: Sequence[Edit] = ()
+    see: Callable[[int, Tensor], None] | None = None  # shown the states [batch, position, width] entering each layer
     kept: dict[str, Kept] = field(default_factory=dict)
     peaks: dict[int, Tensor] = field(default_factory=dict)  # layer -> [position], of the first variant
 
@@ -83,6 +84,8 @@ class Recorder:
         if self.watching:
             size = states[0].float()
             self.peaks[layer] = (size.abs().amax(-1) / size.pow(2).mean(-1).sqrt().clamp_min(1e-12)).detach()
+        if self.see is not None:
+            self.see(layer, states)
         return states
 
 
@@ -103,6 +106,13 @@ def entering(layer: int, states: Tensor, positions: Sequence[int]) -> Tensor:
     """The states entering `layer`, changed by the active recorder's edits if there is one."""
     recorder = _active.get()
     return states if recorder is None else recorder.entering(layer, states, positions)
+
+
+def leaving(layers: int, states: Tensor) -> None:
+    """Show the active recorder the states that leave the last of so many layers."""
+    recorder = _active.get()
+    if recorder is not None and recorder.see is not None:
+        recorder.see(layers, states)
 
 
 def attend(

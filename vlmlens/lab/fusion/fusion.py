@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from vlmlens.lab.fusion.wirings import Look, Stream, Wiring
 from vlmlens.lab.text import MOST_WORDS
 from vlmlens.lab.vision import HEADS, PATCHES, WIDTH, Attention
-from vlmlens.trace.capture import entering
+from vlmlens.trace.capture import entering, leaving
 
 HIDDEN = 2 * WIDTH
 
@@ -83,5 +83,6 @@ class Fusion(nn.Module):
                 queries, keys = link.look.queries, link.look.keys
                 updated[:, part[queries]] = link(both[:, part[queries]], both[:, part[keys]], masks[keys])
             both = updated
+        leaving(len(self.layers), both)
         reads = self.wiring.reads
         return both[:, part[reads]], masks[reads]

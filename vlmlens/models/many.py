@@ -1,0 +1,71 @@
+"""Many pictures and questions: batches, what is read from them, and the answers to every pair.
+
+for part in vlm.read(pictures, questions):            # item by item, pooled at every reading point
+    part.image, part.question, part.probabilities
+for where, logits in vlm.crossed(pictures, questions):  # every picture with every question
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Pooling = Literal["mean", "last", "cls"]
+POOLINGS: tuple[Pooling, ...] = ("mean", "last", "cls")
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Items as one model reads them, padded to one length."""
+
+    inputs: Mapping[str, Any]
+    image: Tensor  # bool [item, position]
+    question: Tensor  # bool [item, position]
+
+
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """What the passes over some items showed. A reading point lies before the first layer or after one."""
+
+    points: tuple[str, ...]
+    image: np.ndarray  # float32 [point, item, width]
+    question: np.ndarray  # float32 [point, item, width]
+    probabilities: np.ndarray  # float32 [item, candidate]
+
+    def __len__(self) -> int:
+        return len(self.probabilities)
+
+    @property
+    def answers(self) -> np.ndarray:
+        """The most probable candidate, int [item]."""
+        return self.probabilities.argmax(axis=1)
+
+
+def joined(parts: list[Readings]) -> Readings:
+    """Readings one after the other, as if they had been read at once."""
+    return Readings(
+        parts[0].points,
+        np.concatenate([part.image for part in parts], axis=1),
+        np.concatenate([part.question for part in parts], axis=1),
+        np.concatenate([part.probabilities for part in parts]),
+    )
+
+
+def pool(states: Tensor, mask: Tensor, how: Pooling = "mean") -> Tensor:
+    """One vector an item, [item, width]: the mean, the last or the first ("cls") of the positions that `mask` allows.
+
+    Args:
+        states: [item, position, width].
+        mask: bool [item, position], at least one True an item.
+    """
+    if how == "mean":
+        weights = mask.to(states.dtype)
+        return torch.einsum("npw,np->nw", states, weights / weights.sum(1, keepdim=True))
+    places = torch.arange(mask.shape[1], device=mask.device).expand(mask.shape)
+    chosen = (
+        torch.where(mask, places, -1).amax(1) if how == "last" else torch.where(mask, places, mask.shape[1]).amin(1)
+    )
+    return states[torch.arange(len(states), device=states.device), chosen]
