@@ -1,11 +1,17 @@
-"""The decomposition is exact: known gates, a brute-force twin, the identities, its own certificate, and invariances."""
+"""The decomposition is exact: known gates, brute force, a convex solver, its own certificate, and invariances."""
 
+from functools import cache
+
+import cvxpy
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlmlens.information import GATES, InformationError, decompose, gate, mixture
+from vlmlens.information import GATES, InformationError, decompose, gate, gpu, mixture, optimum
+from vlmlens.information.climb import bounds, climb, exp, log, measure, start
+from vlmlens.information.newton import finish
+from vlmlens.information.search import search
 from vlmlens.information.solver import PID
 
 
@@ -14,10 +20,10 @@ def terms(pid: PID) -> np.ndarray:
     return np.stack([pid.unique_1, pid.unique_2, pid.redundant, pid.synergistic], axis=-1)
 
 
-def random_table(seed: int) -> np.ndarray:
-    """Dense, sparse, deterministic or counted tables of 2 to 8 by 2 to 8 by 2 to 6."""
+def random_table(seed: int, sources: int = 8, labels: int = 6) -> np.ndarray:
+    """Dense, sparse, deterministic or counted tables of up to `sources` by `sources` by `labels`."""
     rng = np.random.default_rng(seed)
-    shape = (*rng.integers(2, 9, 2), rng.integers(2, 7))
+    shape = (*rng.integers(2, sources + 1, 2), rng.integers(2, labels + 1))
     kind = seed % 4
     if kind == 0:
         return rng.dirichlet(np.full(np.prod(shape), 0.5)).reshape(shape)
@@ -62,9 +68,81 @@ def brute_force(joint: np.ndarray) -> float:
     return value()
 
 
+@cache
+def program(shape: tuple[int, int, int]) -> tuple[cvxpy.Problem, list[cvxpy.Parameter], list[cvxpy.Variable]]:
+    """The least -H_Q(Y | X1, X2) as a convex program of the pair marginals: one matrix variable for each y."""
+    rows, columns, labels = shape
+    p1, p2 = cvxpy.Parameter((rows, labels), nonneg=True), cvxpy.Parameter((columns, labels), nonneg=True)
+    q = [cvxpy.Variable((rows, columns)) for _ in range(labels)]
+    marginals = [cvxpy.sum(q[y], axis=1) == p1[:, y] for y in range(labels)]
+    marginals += [cvxpy.sum(q[y], axis=0) == p2[:, y] for y in range(labels)]
+    value = sum(cvxpy.sum(cvxpy.rel_entr(part, sum(q))) for part in q)
+    return cvxpy.Problem(cvxpy.Minimize(value), marginals), [p1, p2], q
+
+
+def convex(joint: np.ndarray) -> float | None:
+    """Least I_Q(X1, X2; Y), bits, by Clarabel; None where it gives up."""
+    problem, (p1, p2), q = program(joint.shape)
+    p1.value, p2.value = joint.sum(axis=1) / joint.sum(), joint.sum(axis=0) / joint.sum()
+    try:
+        problem.solve(solver=cvxpy.CLARABEL)
+    except cvxpy.SolverError:
+        return None
+    if problem.status != "optimal":
+        return None
+    found = np.stack([part.value for part in q], axis=-1).clip(0)  # as little as 1e-9 below
+    return mutual_information(found.reshape(-1, found.shape[2]))
+
+
 @pytest.mark.parametrize("name", GATES)
 def test_gates_are_exact(name):
     np.testing.assert_allclose(terms(decompose(gate(name))), GATES[name].truth, atol=1e-9)
+
+
+def test_it_agrees_with_a_convex_solver():
+    differences = []
+    for seed in range(48):
+        table = random_table(seed, sources=2 + seed // 12, labels=5)
+        pid, least = decompose(table), convex(table)
+        if least is not None:
+            differences.append(pid.information_1 + pid.unique_2 - least)
+    assert len(differences) >= 40
+    np.testing.assert_allclose(differences, 0, atol=1e-5)
+
+
+def test_large_tables_are_solved_too():
+    gaps = [decompose(random_table(seed, sources=32, labels=30)).gap for seed in range(60)]
+    assert np.mean(np.array(gaps) <= 1e-6) >= 0.99
+    assert max(gaps) <= 1e-3
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_the_optimum_has_the_pair_marginals_and_tells_the_least(seed):
+    table = np.pad(random_table(seed), ((0, 1), (1, 0), (0, 0)))
+    q, pid = optimum(table), decompose(table)
+    p = table / table.sum()
+    assert q.shape == table.shape
+    assert (q >= 0).all()
+    np.testing.assert_allclose(q.sum(), 1, atol=1e-14)
+    np.testing.assert_allclose(q.sum(axis=0), p.sum(axis=0), atol=1e-15)
+    np.testing.assert_allclose(q.sum(axis=1), p.sum(axis=1), atol=1e-15)
+    tells = mutual_information(q.reshape(-1, q.shape[2]))
+    assert tells == pytest.approx(pid.information_1 + pid.unique_2, abs=pid.gap / 2 + 1e-12)
+    assert decompose(q).synergistic == pytest.approx(0, abs=pid.gap + 1e-6)
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_the_optimum_of_a_gate_has_no_synergy(name):
+    q = optimum(gate(name))
+    np.testing.assert_allclose(terms(decompose(q)), [*GATES[name].truth[:3], 0], atol=1e-6)
+
+
+def test_an_unfinished_optimum_still_has_the_pair_marginals():
+    table = random_table(8)
+    q = optimum(table, 1e-9, max_iterations=1)
+    np.testing.assert_allclose(q.sum(axis=0), table.sum(axis=0) / table.sum(), atol=1e-15)
+    np.testing.assert_allclose(q.sum(axis=1), table.sum(axis=1) / table.sum(), atol=1e-15)
+    assert (q >= 0).all()
 
 
 def test_a_noisy_gate_keeps_what_the_channel_lets_through():
@@ -122,6 +200,86 @@ def test_a_stack_is_its_tables_one_by_one():
         np.testing.assert_allclose(terms(together)[index], terms(decompose(stack[index], 1e-7)), atol=3e-7)
 
 
+def stack_of_counts(tables: int) -> np.ndarray:
+    """Some with an empty row or column."""
+    rng = np.random.default_rng(3)
+    return rng.multinomial(40, rng.dirichlet(np.full(60, 0.5)), size=tables).reshape(-1, 4, 5, 3).astype(float)
+
+
+def prepared(stack: np.ndarray) -> tuple[np.ndarray, ...]:
+    """P1, P2, R, V, the bounds and the iterations where a climb starts."""
+    b, rows, columns, labels = stack.shape
+    p1, p2, r = np.empty((b, rows, labels)), np.empty((b, columns, labels)), np.empty((b, rows, columns))
+    v = np.empty_like(p2)
+    measure(stack, p1, p2, np.empty((b, 4)))
+    start(p1, p2, r, v)
+    return p1, p2, r, v, np.full((b, 2), (-np.inf, np.inf)), np.zeros(b, np.int64)
+
+
+def test_the_climb_on_a_gpu_is_the_same_climb():
+    here, there = prepared(stack_of_counts(30)), prepared(stack_of_counts(30))
+    climb(*here, 1e-5, 400)
+    gpu.climb(*there, 1e-5, 400, "cpu")
+    np.testing.assert_array_equal(here[5], there[5])
+    np.testing.assert_allclose(here[4], there[4], atol=1e-9)
+    np.testing.assert_allclose(here[2], there[2], atol=1e-6)
+
+
+def test_the_two_certificates_are_one():
+    from torch import from_numpy
+
+    rng = np.random.default_rng(1)
+    p1, p2, r, v, *_ = prepared(stack_of_counts(30))
+    r, v = r * rng.random(r.shape), rng.random(v.shape)
+    theirs = gpu.bounds(*map(from_numpy, (p1, p2, r, v)))
+    np.testing.assert_allclose(
+        [bounds(*one) for one in zip(p1, p2, r, v, strict=True)], np.stack(theirs, 1), atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_point_proves_anything_false(seed):
+    rng = np.random.default_rng(seed)
+    shape = (1, *rng.integers(1, 6, 3))
+    rare = 10.0 ** rng.uniform(-rng.choice([3, 20, 100, 190]), 0, shape)
+    p1, p2, r, v, found, spent = prepared(rare * (rng.random(shape) < 0.7) + (rng.random(shape) < 0.1) * 1e-8 + 1e-250)
+    solved = search(p1, p2, 1e-9, 5000).bounds[0]
+    for _ in range(20):
+        noise = np.exp(rng.normal(0, rng.choice([0.1, 5, 50]), shape[1:3]))
+        low, high = bounds(p1[0], p2[0], r[0] * noise * (rng.random(shape[1:3]) < 0.9), v[0])
+        assert low <= solved[1] + 1e-12
+        assert high >= solved[0] - 1e-12
+    climb(p1, p2, r, v, found, spent, -1.0, 200)  # on and on, with no gap small enough
+    assert found[0, 0] <= found[0, 1] + 1e-12
+
+
+def test_newton_finishes_what_crawls():
+    table = np.random.default_rng(0).dirichlet(np.ones(1200)).reshape(1, 20, 20, 3)
+    p1, p2, r, v, found, spent = prepared(table)
+    climb(p1, p2, r, v, found, spent, 1e-9, 1000)
+    assert found[0, 1] - found[0, 0] > 1e-7
+    low, high = bounds(p1[0], p2[0], *finish(p1[0], p2[0], r[0], v[0], 1e-9))
+    assert high - low < 1e-8
+
+
+def test_its_own_exponential_and_logarithm():
+    x = np.random.default_rng(0).uniform(-600, 600, 5000)
+    np.testing.assert_allclose([exp(value) for value in x], np.exp(x), rtol=5e-16)
+    near_one = np.concatenate([np.exp(x), 1 + x / 1e9, [1.0]])
+    np.testing.assert_allclose([log(value) for value in near_one], np.log(near_one), rtol=5e-16)
+    assert log(np.inf) == np.inf
+    assert np.isnan(log(np.nan))
+    assert 0 * log(0.0) == 0
+
+
+def test_it_is_compiled_once_whatever_the_layout():
+    table = random_table(8)
+    decompose(np.asfortranarray(table))
+    decompose(table.swapaxes(0, 1))
+    decompose(np.stack([table, table]).astype(np.float32)[::-1])
+    assert all(len(function.signatures) == 1 for function in (measure, start, climb, bounds))
+
+
 @pytest.mark.parametrize("most", [1, 2, 3, 10, 40])
 def test_an_unsolved_problem_says_so_and_its_gap_holds(most):
     rng = np.random.default_rng(5)
@@ -153,6 +311,11 @@ def test_the_same_table_gives_the_same_bits():
 def test_a_bad_table_is_refused_in_a_sentence(joint, word):
     with pytest.raises(InformationError, match=word):
         decompose(joint)
+
+
+def test_a_stack_has_no_one_optimum():
+    with pytest.raises(InformationError, match="axes"):
+        optimum(np.ones((2, 2, 2, 2)))
 
 
 def test_one_class_has_nothing_to_tell():

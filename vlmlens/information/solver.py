@@ -2,28 +2,29 @@
 
 decompose(joint)                 # joint[x1, x2, y] -> PID in bits
 decompose(stack, tol=1e-3)       # stack[b, x1, x2, y] -> the same, arrays of [b]
+optimum(joint)                   # Q[x1, x2, y], in which nothing is synergistic
 
 The measure is BROJA (Bertschinger, Rauh, Olbrich, Jost and Ay, Entropy 16, 2014): over all Q with the pair marginals
 Q(x1, y) = P(x1, y) and Q(x2, y) = P(x2, y), maximise H_Q(Y | X1, X2). Its solution factorises as
 
     Q(x1, x2, y) = R(x1, x2) U(x1, y) V(x2, y),
 
-so that no table of three axes is ever held. R climbs by multiplicative steps with momentum, and `newton` finishes what
-crawls. Every answer comes with a lower and an upper bound of the optimum; their distance bounds each term's error.
+so that no table of three axes is needed to find it. R climbs by multiplicative steps with momentum, and `newton`
+finishes what crawls. Every answer comes with a lower and an upper bound of the optimum; their distance bounds each
+term's error.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from vlmlens.errors import UserError
-from vlmlens.information.batch import solve_many
-from vlmlens.information.single import solve_one
+from vlmlens.information.search import search
 from vlmlens.progress import Progress
 
-TOGETHER = 256  # tables of one batch
+TOGETHER = 256  # tables of a stack between two steps of its progress
+LN2 = float(np.log(2))
 
 
 class InformationError(UserError):
@@ -86,67 +87,83 @@ def decompose(
         InformationError: negative or not finite entries, a table of zeros, or another number of axes.
     """
     tables = _checked(joint)
-    single = tables.ndim == 3
-    problems = _Problems.of(tables[None] if single else tables)
-    nats = tol * float(np.log(2))
-    if single:
-        low, high, spent = solve_one(problems.p1[0], problems.p2[0], nats, max_iterations)
-        terms = problems.terms(np.array([[low, high]])) / np.log(2)
-        u1, u2, redundant, synergistic, gap = terms[0].tolist()
-        return PID(u1, u2, redundant, synergistic, gap, spent, gap <= tol)
-    parts = []
+    if tables.ndim == 3:
+        problem = _Problems.of(tables[None])
+        found = search(problem.p1, problem.p2, tol * LN2, max_iterations)
+        u1, u2, redundant, synergistic, gap = (problem.terms(found.bounds)[:, 0] / LN2).tolist()
+        return PID(u1, u2, redundant, synergistic, gap, int(found.spent[0]), gap <= tol)
+    problems, parts = _Problems.of(tables), []
     starts = range(0, len(tables), TOGETHER)
     for start in (progress or Progress()).over(starts, len(starts), "tables"):
         part = slice(start, start + TOGETHER)
-        parts.append(solve_many(problems.p1[part], problems.p2[part], nats, max_iterations, device))
-    bounds, iterations = (np.concatenate(side) for side in zip(*parts, strict=True))
-    terms = problems.terms(bounds) / np.log(2)
-    return PID(terms[:, 0], terms[:, 1], terms[:, 2], terms[:, 3], terms[:, 4], iterations, terms[:, 4] <= tol)
+        parts.append(search(problems.p1[part], problems.p2[part], tol * LN2, max_iterations, device))
+    u1, u2, redundant, synergistic, gap = problems.terms(np.concatenate([part.bounds for part in parts])) / LN2
+    return PID(u1, u2, redundant, synergistic, gap, np.concatenate([part.spent for part in parts]), gap <= tol)
+
+
+def optimum(joint: Any, tol: float = 1e-6, max_iterations: int = 20_000) -> np.ndarray:
+    """The Q of the decomposition, [x1, x2, y]: of all tables with the pair marginals of `joint`, one that tells least.
+
+    Its pair marginals are those of `joint`, scaled to sum to 1, to rounding. I_Q(X1, X2; Y) is above the least, which
+    is U1 + U2 + R, by no more than the gap that `decompose` reports: `tol`, unless the iterations do not suffice. Where
+    many Q attain the least, this is one of them.
+
+    Args:
+        joint: probabilities or counts [x1, x2, y], any positive scale.
+        tol, max_iterations: as of `decompose`.
+
+    Raises:
+        InformationError: as of `decompose`.
+    """
+    table = _checked(joint)
+    if table.ndim != 3:
+        raise InformationError(f"joint: needs the axes [x1, x2, y], got shape {list(table.shape)}.")
+    problems = _Problems.of(table[None])
+    found = search(problems.p1, problems.p2, tol * LN2, max_iterations)
+    p1, p2, r, v = problems.p1[0], problems.p2[0], found.r[0], found.v[0]
+    u = _ratio(p1, r @ v)
+    v = _ratio(p2, r.T @ u)
+    u = u * np.minimum(1, _ratio(p1, u * (r @ v)))
+    v = v * np.minimum(1, _ratio(p2, v * (r.T @ u)))
+    q = r[:, :, None] * u[:, None] * v[None]  # no marginal too large; it proves the upper bound
+    lack1, lack2 = np.maximum(p1 - q.sum(axis=1), 0), np.maximum(p2 - q.sum(axis=0), 0)
+    # What is lacking comes in without regard to the other source, which can only lower the value further.
+    return q + _ratio(lack1, lack1.sum(axis=0, keepdims=True))[:, None] * lack2[None]
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """0 where nothing is asked for."""
+    return np.divide(above, below, out=np.zeros_like(above), where=above > 0)
 
 
 @dataclass(frozen=True, eq=False)
 class _Problems:
-    """A stack of tables by what the solution needs of them, in nats."""
+    """A stack of tables by what the solution needs of them."""
 
     p1: np.ndarray  # P(x1, y) [b, x1, y]
     p2: np.ndarray  # P(x2, y) [b, x2, y]
-    information_1: np.ndarray  # I(X1; Y) [b]
-    information_2: np.ndarray
-    information: np.ndarray  # I(X1, X2; Y)
-    entropy: np.ndarray  # H(Y)
+    known: np.ndarray  # I(X1; Y), I(X2; Y), I(X1, X2; Y), H(Y), nats [b, 4]
 
     @classmethod
     def of(cls, tables: np.ndarray) -> "_Problems":
-        p = tables / tables.sum(axis=(1, 2, 3), keepdims=True)
-        p1, p2 = p.sum(axis=2), p.sum(axis=1)
-        y = _entropy(p1.sum(axis=1))
-        return cls(
-            p1,
-            p2,
-            _entropy(p1.sum(axis=2)) + y - _entropy(p1),
-            _entropy(p2.sum(axis=2)) + y - _entropy(p2),
-            _entropy(p.sum(axis=3)) + y - _entropy(p),
-            y,
-        )
+        from vlmlens.information.climb import measure  # numba takes half a second to import
+
+        b, rows, columns, labels = tables.shape
+        problems = cls(np.empty((b, rows, labels)), np.empty((b, columns, labels)), np.empty((b, 4)))
+        measure(tables, problems.p1, problems.p2, problems.known)
+        return problems
 
     def terms(self, bounds: np.ndarray) -> np.ndarray:
-        """From lower and upper bound [b, 2] to U1, U2, R, S, gap [b, 5]."""
-        union = self.entropy + bounds.mean(axis=1)  # I_Q(X1, X2; Y), least over all Q
-        return np.stack(
-            [
-                union - self.information_2,
-                union - self.information_1,
-                self.information_1 + self.information_2 - union,
-                self.information - union,
-                bounds[:, 1] - bounds[:, 0],
-            ],
-            axis=1,
-        )
+        """From lower and upper bound [b, 2] to U1, U2, R, S, gap [5, b]."""
+        one, two, both, entropy = self.known.T
+        low, high = bounds.T
+        union = entropy + (low + high) / 2  # I_Q(X1, X2; Y), least over all Q
+        return np.array([union - two, union - one, one + two - union, both - union, high - low])
 
 
 def _checked(joint: Any) -> np.ndarray:
     try:
-        tables = np.asarray(joint.cpu() if isinstance(joint, torch.Tensor) else joint, dtype=np.float64)
+        tables = np.asarray(joint.cpu() if hasattr(joint, "cpu") else joint, np.float64, order="C")
     except (TypeError, ValueError) as error:
         raise InformationError("joint: a table of numbers [x1, x2, y] is needed, all rows of one length.") from error
     if tables.ndim not in (3, 4) or 0 in tables.shape:
@@ -158,9 +175,3 @@ def _checked(joint: Any) -> np.ndarray:
     if (tables.sum(axis=(-3, -2, -1)) <= 0).any():
         raise InformationError("joint: a table without a single count has no information.")
     return tables
-
-
-def _entropy(p: np.ndarray) -> np.ndarray:
-    """Nats, over all axes but the first."""
-    flat = p.reshape(len(p), -1)
-    return -(flat * np.log(flat, out=np.zeros_like(flat), where=flat > 0)).sum(axis=1)

@@ -1,0 +1,62 @@
+"""Where the optimum lies and between which bounds: every table climbs, and Newton's method takes those that crawl."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vlmlens.information.newton import finish
+
+# Iterations before Newton's method, at least and for each unknown of its linear system: most tables are solved by then,
+# and to climb on would take longer.
+NEWTON_AFTER = 1000
+NEWTON_AFTER_PER_UNKNOWN = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """What was found for each table b, nats."""
+
+    bounds: np.ndarray  # of the least -H_Q(Y | X1, X2), lower and upper [b, 2]
+    spent: np.ndarray  # iterations [b]
+    r: np.ndarray  # [b, x1, x2], the point that proves the upper bound
+    v: np.ndarray  # [b, x2, y]
+
+
+def search(p1: np.ndarray, p2: np.ndarray, tol: float, most: int, device: str = "cpu") -> Search:
+    """Bring the bounds of every table `tol` nats together, in `most` iterations.
+
+    Args:
+        p1, p2: P(x1, y) [b, x1, y] and P(x2, y) [b, x2, y]; rows may be empty.
+        device: "cpu", or where torch finds a GPU.
+    """
+    from vlmlens.information.climb import bounds, climb, start  # numba takes half a second to import
+
+    r, v = np.empty((len(p1), p1.shape[1], p2.shape[1])), np.empty_like(p2)
+    start(p1, p2, r, v)
+    found, spent = np.full((len(p1), 2), (-np.inf, np.inf)), np.zeros(len(p1), np.int64)
+    first = min(most, max(NEWTON_AFTER, NEWTON_AFTER_PER_UNKNOWN * (p1[0].size + p2[0].size)))
+    if device == "cpu":
+        climb(p1, p2, r, v, found, spent, tol, first)
+    else:
+        from vlmlens.information import gpu
+
+        gpu.climb(p1, p2, r, v, found, spent, tol, first, device)
+    for index in np.flatnonzero(~(found[:, 1] - found[:, 0] <= tol)) if most > first else ():
+        nearer_r, nearer_v = _newton(p1[index], p2[index], r[index], v[index], tol)
+        low, high = bounds(p1[index], p2[index], nearer_r, nearer_v)
+        found[index, 0] = max(found[index, 0], low)
+        if high < found[index, 1]:
+            found[index, 1], r[index], v[index] = high, nearer_r, nearer_v
+        one = slice(index, index + 1)
+        climb(p1[one], p2[one], r[one], v[one], found[one], spent[one], tol, most - first)
+    found[:, 0] = np.minimum(found[:, 0], found[:, 1])  # rounding can put them past each other
+    return Search(found, spent, r, v)
+
+
+def _newton(p1: np.ndarray, p2: np.ndarray, r: np.ndarray, v: np.ndarray, tol: float) -> tuple[np.ndarray, np.ndarray]:
+    """R and V nearer to the solution, as Newton's method finds them without what never occurs."""
+    rows, columns, labels = p1.any(axis=1), p2.any(axis=1), p1.any(axis=0)
+    some_r, some_v = np.ix_(rows, columns), np.ix_(columns, labels)
+    new_r, new_v = np.zeros_like(r), np.zeros_like(v)
+    new_r[some_r], new_v[some_v] = finish(p1[np.ix_(rows, labels)], p2[some_v], r[some_r], v[some_v], tol)
+    return new_r, new_v
