@@ -5,4 +5,10 @@ import streamlit as st
 from vlmlens.ui import warm_once
 
 warm_once()
-st.navigation([st.Page("pages/1_inspect.py", title="Inspect", default=True)], position="hidden").run()
+st.navigation(
+    [
+        st.Page("app_pages/inspect.py", title="Inspect", default=True),
+        st.Page("app_pages/information.py", title="Information"),
+    ],
+    position="top",
+).run()

@@ -23,7 +23,7 @@ FLOORS = (
     {"attention", "attribution", "information", "diagnostics", "tokens"},
     {"charts"},
     {"ui", "sweep", "cli", "__main__", ""},  # "" is the package itself, which offers everything by name
-    {"pages", "app"},
+    {"app_pages", "app"},
 )
 LEVEL = {part: level for level, parts in enumerate(FLOORS) for part in parts}
 
@@ -39,7 +39,7 @@ class Import(NamedTuple):
 
 
 def sources(root: Path) -> list[Path]:
-    return [*sorted(root.glob("vlmlens/**/*.py")), *sorted(root.glob("pages/**/*.py")), *root.glob("app.py")]
+    return [*sorted(root.glob("vlmlens/**/*.py")), *sorted(root.glob("app_pages/**/*.py")), *root.glob("app.py")]
 
 
 def parse(path: Path) -> ast.Module:
@@ -52,7 +52,7 @@ def module_name(path: Path, root: Path) -> str:
 
 
 def part_of(module: str) -> str:
-    """The part of the house: `trace` for vlmlens.trace.watch, `pages` for a page, "" for vlmlens itself."""
+    """The part of the house: `trace` for vlmlens.trace.watch, `app_pages` for a page, "" for vlmlens itself."""
     first, _, rest = module.partition(".")
     return rest.split(".")[0] if first == "vlmlens" else first
 
@@ -106,7 +106,7 @@ def upward_imports(root: Path) -> list[str]:
     return [
         f"{place}: {part_of(module)} knows {found.target}"
         for place, module, found in house(root)
-        if found.target.split(".")[0] in ("vlmlens", "pages", "app")
+        if found.target.split(".")[0] in ("vlmlens", "app_pages", "app")
         and LEVEL.get(part_of(found.target), len(FLOORS)) > LEVEL.get(part_of(module), -1)
         and not (module == "vlmlens" and (found.lazy or found.typing))
     ]
@@ -123,10 +123,10 @@ def eager_front_door(root: Path) -> list[str]:
 
 def streamlit_below_ui(root: Path) -> list[str]:
     return [
-        f"{place}: {found.target} outside ui, pages and app.py"
+        f"{place}: {found.target} outside ui, app_pages and app.py"
         for place, module, found in house(root)
         if found.target.split(".")[0] == "streamlit" or found.target.startswith("vlmlens.ui")
-        if part_of(module) not in ("ui", "pages", "app")
+        if part_of(module) not in ("ui", "app_pages", "app")
         and not (part_of(module) in ("cli", "") and found.lazy)
         and not found.typing
     ]
@@ -231,7 +231,7 @@ PLANTED: list[tuple[Callable[[Path], list[str]], dict[str, str]]] = [
     (unsafe_calls, {"vlmlens/trace/a.py": "from torch import load"}),
     (unsafe_calls, {"vlmlens/models/a.py": "f(x, trust_remote_code=True)"}),
     (unsafe_calls, {"vlmlens/models/a.py": "np.load(x, allow_pickle=flag)"}),
-    (unsafe_calls, {"pages/a.py": "eval('1')"}),
+    (unsafe_calls, {"app_pages/a.py": "eval('1')"}),
     (unsafe_calls, {"app.py": "exec('1')"}),
     (far_addresses, {"vlmlens/ui/a.js": "fetch('https://example.org/x.js')"}),
     (far_addresses, {"vlmlens/ui/a.css": "@import '//example.org/a.css';"}),
@@ -243,7 +243,7 @@ PLANTED: list[tuple[Callable[[Path], list[str]], dict[str, str]]] = [
 RULES = list(dict.fromkeys(rule for rule, _ in PLANTED))
 INNOCENT = {
     "app.py": "import streamlit as st\nfrom vlmlens import ui\nst.navigation([]).run()",
-    "pages/inspect.py": "import streamlit as st\nfrom vlmlens import charts, ui\nfrom vlmlens.attention import budget",
+    "app_pages/inspect.py": "import streamlit as st\nfrom vlmlens import charts, ui\nfrom vlmlens.attention import budget",
     "vlmlens/__init__.py": "from vlmlens.errors import UserError\ndef __getattr__(n):\n    from vlmlens import models",
     "vlmlens/__main__.py": "from vlmlens.cli import main",
     "vlmlens/cli.py": "import vlmlens\ndef app():\n    from vlmlens.ui import launch",
