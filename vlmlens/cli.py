@@ -61,13 +61,23 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--prior", type=float, default=None, help="the language prior of the questions, 0 to 1")
     evaluate.set_defaults(verb=_evaluate)
 
+    pid = verbs.add_parser("pid", help="bits that picture and words bring about the answer, alone and together")
+    pid.add_argument("model")
+    pid.add_argument("--mode", choices=("representational", "interventional"), default="representational")
+    pid.add_argument("--kind", default="color", help="of question, or any; the probe set is held-out lab scenes")
+    pid.add_argument("--n", type=int, default=4000, help="items read (half are counted), or pictures crossed")
+    pid.add_argument("--k", type=int, default=8, help="clusters of picture states, and of question states")
+    pid.add_argument("--prior", type=float, default=None, help="the language prior of the questions, 0 to 1")
+    pid.add_argument("--seed", type=int, default=0)
+    pid.set_defaults(verb=_pid)
+
     train = verbs.add_parser("train", help="train the lab models anew")
     train.add_argument("names", nargs="*", metavar="MODEL", help="for instance lab:concat@1; none: see --all")
     train.add_argument("--all", action="store_true", help="everything, encoders first")
     train.add_argument("--card", action="store_true", help="measure only: write the cards of weights that are there")
     train.set_defaults(verb=_train)
 
-    for verb in (models, inspect, evaluate):
+    for verb in (models, inspect, evaluate, pid):
         verb.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return parser
 
@@ -143,6 +153,68 @@ def _evaluate(options: argparse.Namespace) -> None:
     print(f"  without the picture {found['accuracy_blind']:.4f}; the prior allows {found['blind_ceiling']:.4f}")
     for kind, value in found["by_question"].items():
         print(f"  {kind:10} {value:.4f}")
+
+
+def _pid(options: argparse.Namespace) -> None:
+    from vlmlens.lab.questions import KINDS
+    from vlmlens.lab.sample import PRIOR
+    from vlmlens.models import load
+
+    prior = PRIOR if options.prior is None else options.prior
+    if options.kind not in (*KINDS, "any"):
+        raise UserError(f"--kind is one of {', '.join(KINDS)}, any; got {options.kind}.")
+    if options.n < 2 or options.k < 2 or options.seed < 0 or not 0 <= prior <= 1:
+        raise UserError("--n and --k are 2 or more, --seed 0 or more, --prior between 0 and 1.")
+    kinds = tuple(KINDS) if options.kind == "any" else (options.kind,)
+    vlm = load(options.model)
+    found = (_representational if options.mode == "representational" else _interventional)(vlm, kinds, prior, options)
+    if options.json:
+        _print({"model": options.model, "mode": options.mode, "kinds": kinds, "seed": options.seed, **found})
+
+
+def _representational(vlm: Any, kinds: tuple[str, ...], prior: float, options: argparse.Namespace) -> dict[str, Any]:
+    from vlmlens.information import Running
+    from vlmlens.lab.sample import take
+
+    items = take("test", options.seed, options.n, prior=prior, kinds=kinds)
+    running = Running(options.k)
+    for part in vlm.read([item.scene for item in items], [item.question.text for item in items]):
+        running.add(part)
+        _tell(f"item {running.n} of {len(items)}")
+    found = dict(zip(running.points, running.estimates(final=True), strict=True))
+    if not options.json:
+        for point, estimate in found.items():
+            print(f"{point} ({estimate.n} counted): {estimate.sentence('image positions', 'question positions')}")
+            for term in estimate.terms:
+                told = f"{term.value:7.3f}  ({term.low:.3f} to {term.high:.3f})" if term.value == term.value else "n/a"
+                rest = f"plug-in {term.plug_in:.3f}, null {term.null_high:.3f} {term.why}"
+                print(f"  {term.name:12} {told}  {rest}".rstrip())
+            share = estimate.share
+            print(f"  image share  {share.why or f'{share.value:.3f}  ({share.low:.3f} to {share.high:.3f})'}")
+    return {"n": len(items), "k": options.k, "prior": prior, "points": {p: e.to_dict() for p, e in found.items()}}
+
+
+def _interventional(vlm: Any, kinds: tuple[str, ...], prior: float, options: argparse.Namespace) -> dict[str, Any]:
+    from vlmlens.information import interventional
+    from vlmlens.lab.sample import crossed
+
+    pictures = min(options.n, 32)
+    scenes, questions, _ = crossed(options.seed, pictures)
+    texts = [question.text for question in questions if question.kind in kinds]
+    if len(texts) < 2:
+        raise UserError(f"No questions of the kind {options.kind} have an answer on every scene; try color, size, any.")
+    texts = texts[:: max(1, len(texts) // 16)][:16]
+    found = interventional(
+        vlm, scenes, texts, lens=True, tol=1e-4, ensemble=f"{pictures} scenes and {len(texts)} {options.kind} questions"
+    )
+    if not options.json:
+        print(found.sentence().replace("**", ""))
+        columns = ["point", "unique_1", "unique_2", "redundant", "synergistic", "gap"]
+        print(found.to_frame()[columns].round(4).to_string(index=False))
+        print(
+            f"image share of what is unique {found.image_share:.3f}, of what changes it {found.behavioural_share:.3f}"
+        )
+    return found.to_dict()
 
 
 def _train(options: argparse.Namespace) -> None:

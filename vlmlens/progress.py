@@ -14,18 +14,32 @@ class Cancelled(UserError):
 
 
 class Progress:
-    """Written by one worker, read by anyone. `cancel` takes effect at the worker's next step."""
+    """Written by one worker, read by anyone. `cancel` and `pause` take effect at the worker's next step."""
 
     def __init__(self) -> None:
         self.fraction = 0.0
         self.doing = ""
         self._stop = threading.Event()
+        self._go = threading.Event()
+        self._go.set()
+
+    @property
+    def paused(self) -> bool:
+        return not self._go.is_set()
+
+    def pause(self) -> None:
+        self._go.clear()
+
+    def resume(self) -> None:
+        self._go.set()
 
     def cancel(self) -> None:
         self._stop.set()
+        self._go.set()
 
     def step(self, fraction: float, doing: str = "") -> None:
-        """Say how far the work is. Raises Cancelled where the person asked to stop."""
+        """Say how far the work is; waits while it is paused. Raises Cancelled where the person asked to stop."""
+        self._go.wait()
         if self._stop.is_set():
             raise Cancelled("The work was cancelled.")
         self.fraction, self.doing = fraction, doing

@@ -1,21 +1,47 @@
 """Results in, Vega-Lite figures out, drawn by the page, a notebook or `export`. A figure computes nothing."""
 
+from vlmlens.charts.ablation import against_truth, shares, text_shares
 from vlmlens.charts.answers import answers
 from vlmlens.charts.budget import budget, contributions
 from vlmlens.charts.causal import causal
 from vlmlens.charts.export import FORMATS, export
 from vlmlens.charts.figure import SEGMENT_COLORS, Figure, caption
+from vlmlens.charts.information import (
+    ATOM_COLORS,
+    ATOMS,
+    axis_end,
+    by_layer,
+    controls,
+    estimated,
+    exact,
+    gauge,
+    reach,
+    side_by_side,
+)
 from vlmlens.charts.overlay import overlay
 
 __all__ = [
+    "ATOMS",
+    "ATOM_COLORS",
     "FORMATS",
     "SEGMENT_COLORS",
     "Figure",
+    "against_truth",
     "answers",
+    "axis_end",
     "budget",
+    "by_layer",
     "caption",
     "causal",
     "contributions",
+    "controls",
+    "estimated",
+    "exact",
     "export",
+    "gauge",
     "overlay",
+    "reach",
+    "shares",
+    "side_by_side",
+    "text_shares",
 ]

@@ -7,6 +7,7 @@ from vlmlens.errors import ModelError, UserError, first_line
 from vlmlens.lab.fusion import WIRINGS
 from vlmlens.lab.weights import SEEDS, LabName
 from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
+from vlmlens.models.many import Batch, Pooling, Readings
 from vlmlens.models.record import Prepared
 
 LAB_KINDS = (*WIRINGS, "llava")
@@ -76,4 +77,16 @@ def load(name: str, device: str = "auto", dtype: str = "auto") -> VLM:
     return vlm
 
 
-__all__ = ["VLM", "Listed", "ModelInfo", "Picture", "Prepared", "as_image", "list_models", "load"]
+__all__ = [
+    "VLM",
+    "Batch",
+    "Listed",
+    "ModelInfo",
+    "Picture",
+    "Pooling",
+    "Prepared",
+    "Readings",
+    "as_image",
+    "list_models",
+    "load",
+]

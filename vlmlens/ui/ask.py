@@ -29,7 +29,19 @@ def ask(request: Request) -> None:
         "of the LLaVA-1.5 family type its hub name (org/name) or the path of its folder. A seed of the lab's: "
         "lab:concat@1.",
     )
-    _picture()
+    pick_picture()
+    pick_question(request)
+    st.multiselect(
+        "Side by side with",
+        list(dict.fromkeys([*names, *others])),
+        key="beside",
+        help="The same picture and question, asked of other models too.",
+    )
+    _saved_trace()
+    remember(request)
+
+
+def pick_question(request: Request) -> None:
     st.text_input(
         "Question", key="question", max_chars=6000, help="Lab models know colors, shapes, sizes, numbers and places."
     )
@@ -42,17 +54,9 @@ def ask(request: Request) -> None:
             label_visibility="collapsed",
             wrap=True,
         )
-    st.multiselect(
-        "Side by side with",
-        list(dict.fromkeys([*names, *others])),
-        key="beside",
-        help="The same picture and question, asked of other models too.",
-    )
-    _saved_trace()
-    remember(request)
 
 
-def _picture() -> None:
+def pick_picture() -> None:
     number = st.session_state.setdefault("upload_number", 0)
     st.file_uploader(
         "Picture: drop, paste or pick a file",

@@ -3,14 +3,18 @@
     trace = result(("inspect", model, picture, question), "Asking the model", lambda progress: ...)
 
 Returns at once where the work is done or short; otherwise draws a bar with Cancel, raises Pending, and the page comes
-back when there is something to show. The worker makes no Streamlit call.
+back when there is something to show. `live` shows what there is so far, with Pause and Stop:
+
+    live(("probe", model), "Reading the probe set", lambda progress: (partial results, one after the other), draw)
+
+The worker makes no Streamlit call.
 """
 
 import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -20,6 +24,8 @@ from vlmlens.errors import UserError
 from vlmlens.progress import Cancelled, Progress
 
 PATIENCE = 0.7  # seconds before a bar appears
+FIRST = 0.15  # seconds in which short work is done without a bar
+REDRAW = 0.2  # seconds between two drawings of what grows
 MOST_JOBS = 32  # kept results; a large model's trace takes tens of megabytes
 
 T = TypeVar("T")
@@ -43,7 +49,12 @@ class Job:
 
     def work(self, task: Callable[[Progress], Any]) -> None:
         try:
-            self.value = task(self.progress)
+            found = task(self.progress)
+            if not isinstance(found, Iterator):
+                self.value = found
+                return
+            for value in found:
+                self.value = value
         except BaseException as error:  # handed to the page, which says it in words
             self.error = error
         finally:
@@ -62,6 +73,52 @@ def result(key: Hashable, label: str, task: Callable[[Progress], T], *, keep: bo
 
     Raises Pending, or whatever the task raised; a cancelled or failed job is forgotten: asking again tries again.
     """
+    job = _job(key, label, task)
+    if not job.done.wait(PATIENCE):
+        _bar(job, key)
+        raise Pending(label)
+    if job.error is not None or not keep:
+        _forget(key)
+    if job.error is not None:
+        raise job.error
+    value: T = job.value
+    return value
+
+
+def live(
+    key: Hashable, label: str, task: Callable[[Progress], Iterator[T]], draw: Callable[[T, bool], None]
+) -> T | None:
+    """Draw the latest of what `task` yields, again and again until it ends; then once more with True.
+
+    Work that was stopped keeps what it had. Returns the last value once the work has ended, None before.
+
+    Raises what the task raised before it yielded anything.
+    """
+    job = _job(key, label, task)
+    job.done.wait(FIRST)
+
+    @st.fragment(run_every=None if job.done.is_set() else REDRAW)
+    def redraw() -> None:
+        value, ended = job.value, job.done.is_set()
+        if ended and not drawn_last:
+            st.rerun(scope="app")
+        if not ended:
+            _steer(job, key)
+        if value is not None:
+            draw(value, ended)
+
+    drawn_last = job.done.is_set()
+    if drawn_last and job.error is not None:
+        if job.value is None:
+            _forget(key)
+            raise job.error
+        _ended_early(job.error, job.progress.doing, key)
+    redraw()
+    return job.value if drawn_last else None
+
+
+def _job(key: Hashable, label: str, task: Callable[[Progress], Any]) -> Job:
+    """The job of this key, started if there is none."""
     lock, jobs = _registry()
     with lock:
         job = jobs.get(key)
@@ -71,16 +128,36 @@ def result(key: Hashable, label: str, task: Callable[[Progress], T], *, keep: bo
         jobs.move_to_end(key)
         while len(jobs) > MOST_JOBS:
             jobs.popitem(last=False)
-    if not job.done.wait(PATIENCE):
-        _bar(job, key)
-        raise Pending(label)
-    if job.error is not None or not keep:
-        with lock:
-            jobs.pop(key, None)
-    if job.error is not None:
-        raise job.error
-    value: T = job.value
-    return value
+    return job
+
+
+def _forget(key: Hashable) -> None:
+    lock, jobs = _registry()
+    with lock:
+        jobs.pop(key, None)
+
+
+def _steer(job: Job, key: Hashable) -> None:
+    """How far it is, with Pause and Stop."""
+    words, pause, stop = st.columns([4, 1, 1], vertical_alignment="center")
+    told = [job.label, job.progress.doing, "paused" if job.progress.paused else ""]
+    words.progress(min(1.0, job.progress.fraction), " · ".join(filter(None, told)))
+    name = abs(hash(key))
+    if job.progress.paused:
+        pause.button("Go on", key=f"resume-{name}", on_click=job.progress.resume, width="stretch")
+    else:
+        pause.button("Pause", key=f"pause-{name}", on_click=job.progress.pause, width="stretch")
+    stop.button("Stop", key=f"stop-{name}", on_click=job.progress.cancel, width="stretch")
+
+
+def _ended_early(error: BaseException, doing: str, key: Hashable) -> None:
+    """Why the work ended, and a way to begin it anew."""
+    words, again = st.columns([5, 1], vertical_alignment="center")
+    if isinstance(error, Cancelled):
+        words.info(f"Stopped at {doing or 'the beginning'}; what was found until then is kept.")
+    else:
+        words.error(in_words(error))
+    again.button("Go on", key=f"again-{abs(hash(key))}", on_click=_forget, args=(key,), width="stretch")
 
 
 def _bar(job: Job, key: Hashable) -> None:

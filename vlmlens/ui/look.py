@@ -24,7 +24,7 @@ ICON = draw(Scene((Thing(4, "orange", "circle", "large"), Thing(2, "blue", "squa
 
 _STYLE = """
 <style>
-.stMainBlockContainer { padding: 1.2rem 2rem 2rem; }
+.stMainBlockContainer { padding: 3.4rem 2rem 2rem; }
 .stMainBlockContainer [data-testid="stVerticalBlock"] { gap: 0.6rem; }
 .lens-title { margin: 0; font-size: 0.95rem; }
 .lens-title h1 { display: inline; font-size: 1.35rem; padding: 0; margin-right: 0.8rem; }
@@ -32,7 +32,7 @@ _STYLE = """
 .lens-answer small { font-size: 1rem; font-weight: 400; margin-left: 0.5rem; }
 /* Chosen buttons keep the text's own colour: the primary one is too dark to read on the dark ground. */
 .stMain button[role="radio"][aria-checked="true"] { color: inherit; }
-@media (max-width: 640px) { .stMainBlockContainer { padding: 1rem 0.8rem; } }
+@media (max-width: 640px) { .stMainBlockContainer { padding: 3.4rem 0.8rem 1rem; } }
 </style>
 """
 

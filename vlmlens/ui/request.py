@@ -24,9 +24,13 @@ class Request:
 
 def asked() -> Request:
     """What the widgets of `ui.ask` say, drawn or still to be drawn; in a new session, what the link says."""
-    if "source" not in st.session_state:
-        st.session_state.lost = _restore()
     state = st.session_state
+    if "source" not in state:
+        state.lost = _restore()
+    # Streamlit forgets a widget's value where a page does not draw it; the other pages ask the same.
+    for key, default in (("model", DEFAULT), ("question", QUESTION), ("beside", [])):
+        state.setdefault(key, state.get(f"kept-{key}", default))
+        state[f"kept-{key}"] = state[key]
     model = str(state.model or "")
     return Request(model, state.source, state.question, tuple(name for name in state.beside if name != model))
 

@@ -1,0 +1,148 @@
+"""Image shares of wirings beside a published table, and estimates beside the truth."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from vlmlens.charts.figure import AFTER, BEFORE, QUIET, Figure, figure, rows
+
+LINE = "M0,-1.4L0,1.4"
+
+
+def shares(measured: Mapping[str, Sequence[float]], published: Mapping[str, float], ruler: str) -> Figure:
+    """One row a wiring: a dot for each training seed, an upright line for the published figure."""
+    names = list(published)
+    dots = [(place, value) for place, name in enumerate(names) for value in measured.get(name, ()) if value == value]
+    absent = [place for place, name in enumerate(names) if not any(v == v for v in measured.get(name, ()))]
+    axis = {
+        "field": "share",
+        "type": "quantitative",
+        "title": "image share",
+        "scale": {"domain": [0, 1]},
+        "axis": {"values": [0, 0.25, 0.5, 0.75, 1], "format": ".0%"},
+    }
+    place = {
+        "field": "place",
+        "type": "ordinal",
+        "title": None,
+        "scale": {"domain": list(range(len(names)))},
+        "axis": {"labelExpr": f"{json.dumps(names)}[datum.value]", "grid": True},
+    }
+    kinds = ["measured here, one dot a seed", "published"]
+    count = len(dots)
+    points = {
+        "data": rows(
+            place=[p for p, _ in dots] + list(range(len(names))),
+            share=[v for _, v in dots] + [published[name] for name in names],
+            kind=[kinds[0]] * count + [kinds[1]] * len(names),
+            wiring=[names[p] for p, _ in dots] + names,
+        ),
+        "mark": {"type": "point", "filled": True, "opacity": 0.85, "strokeWidth": 3},
+        "encoding": {
+            "x": axis,
+            "y": place,
+            "color": {"field": "kind", "type": "nominal", "scale": {"domain": kinds, "range": [AFTER, BEFORE]}},
+            "stroke": {
+                "field": "kind",
+                "type": "nominal",
+                "scale": {"domain": kinds, "range": ["transparent", BEFORE]},
+            },
+            "shape": {"field": "kind", "type": "nominal", "scale": {"domain": kinds, "range": ["circle", LINE]}},
+            "size": {
+                "field": "kind",
+                "type": "nominal",
+                "legend": None,
+                "scale": {"domain": kinds, "range": [90, 240]},
+            },
+            "tooltip": [
+                {"field": "wiring", "type": "nominal"},
+                {"field": "kind", "type": "nominal"},
+                {"field": "share", "type": "quantitative", "format": ".1%"},
+            ],
+        },
+    }
+    words = {
+        "data": rows(place=absent, share=[0.03] * len(absent)),
+        "mark": {"type": "text", "text": "n/a", "align": "left"},
+        "encoding": {"x": axis, "y": place},
+    }
+    told = f"Image shares ({ruler}): " + "; ".join(
+        f"{name} {', '.join(f'{v:.2f}' for v in measured.get(name, ()))}, published {published[name]:.3f}"
+        for name in names
+    )
+    return figure({"layer": [points, *([words] if absent else [])]}, told, 40 * len(names) + 60)
+
+
+def against_truth(names: Sequence[str], true: Sequence[float], found: Sequence[Sequence[float]]) -> Figure:
+    """One row a problem: the truth as a line, every repetition's estimate as a dot. Bits."""
+    axis = {"field": "bits", "type": "quantitative", "title": "bits"}
+    place = {
+        "field": "place",
+        "type": "ordinal",
+        "title": None,
+        "scale": {"domain": list(range(len(names)))},
+        "axis": {"labelExpr": f"{json.dumps(list(names))}[datum.value]", "grid": True, "labelLimit": 220},
+    }
+    pairs = [(index, value) for index, values in enumerate(found) for value in values if value == value]
+    dots = {
+        "data": rows(place=[p for p, _ in pairs], bits=[v for _, v in pairs]),
+        "mark": {"type": "point", "filled": True, "size": 26, "opacity": 0.55, "color": AFTER},
+        "encoding": {"x": axis, "y": place},
+    }
+    truth = {
+        "data": rows(place=list(range(len(names))), bits=list(true), name=list(names)),
+        "mark": {"type": "point", "shape": LINE, "size": 220, "strokeWidth": 3, "color": BEFORE},
+        "encoding": {
+            "x": axis,
+            "y": place,
+            "tooltip": [
+                {"field": "name", "type": "nominal", "title": "problem"},
+                {"field": "bits", "type": "quantitative", "format": ".3f", "title": "truth"},
+            ],
+        },
+    }
+    zero = {
+        "data": {"values": [{}]},
+        "mark": {"type": "rule", "color": QUIET, "strokeDash": [2, 2]},
+        "encoding": {"x": {"datum": 0}},
+    }
+    told = "Truth and estimates in bits: " + "; ".join(
+        f"{name}: true {value:.3f}" for name, value in zip(names, true, strict=True)
+    )
+    return figure({"layer": [zero, dots, truth]}, told, 24 * len(names) + 50)
+
+
+def text_shares(values: Mapping[str, float], published: set[str]) -> Figure:
+    """Text shares as bars, the largest on top; published ones in another colour."""
+    names = sorted(values, key=lambda name: -values[name])
+    kinds = ["published", "measured here"]
+    body = {
+        "data": rows(
+            place=list(range(len(names))),
+            share=[values[name] for name in names],
+            kind=[kinds[0] if name in published else kinds[1] for name in names],
+            name=names,
+        ),
+        "mark": {"type": "bar", "height": {"band": 0.7}},
+        "encoding": {
+            "x": {
+                "field": "share",
+                "type": "quantitative",
+                "title": "text share",
+                "scale": {"domain": [0, 1]},
+                "axis": {"values": [0, 0.25, 0.5, 0.75, 1], "format": ".0%"},
+            },
+            "y": {
+                "field": "place",
+                "type": "ordinal",
+                "title": None,
+                "axis": {"labelExpr": f"{json.dumps(names)}[datum.value]"},
+            },
+            "color": {"field": "kind", "type": "nominal", "scale": {"domain": kinds, "range": [BEFORE, AFTER]}},
+            "tooltip": [
+                {"field": "name", "type": "nominal"},
+                {"field": "share", "type": "quantitative", "format": ".1%"},
+            ],
+        },
+    }
+    told = "Text shares: " + ", ".join(f"{name} {values[name]:.2f}" for name in names)
+    return figure(body, told, 24 * len(names) + 70)

@@ -1,0 +1,160 @@
+"""Which items the words alone decided: shares of single items, by pointwise unique information and by MM-SHAP.
+
+Two rulers that share nothing: the first needs a table over many items, the second one item and knock-outs. Where they
+agree on an item's place in the ranking, believe it more.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vlmlens.information.interventional import Interventional
+from vlmlens.information.solver import optimum
+from vlmlens.models import VLM, Picture, as_image
+from vlmlens.progress import Progress
+from vlmlens.trace import Segment
+
+PERMUTATIONS = 32  # of the players, each also walked backwards
+REGIONS = 3  # a side: the picture's players are at most so many squared
+
+
+@dataclass(frozen=True, eq=False)
+class Pointwise:
+    """Bits about one outcome, [x1, x2, y]; their mean under the joint is the decomposition. May be negative."""
+
+    unique_1: np.ndarray
+    unique_2: np.ndarray
+    redundant: np.ndarray
+    synergistic: np.ndarray
+
+
+def pointwise(joint: Any) -> Pointwise:
+    """Every outcome's part of the decomposition, under the optimal Q of `decompose`.
+
+    u1 = log2 q(y|x1,x2) / q(y|x2), u2 likewise, r = i(x1;y) - u1, s = i_p(x1,x2;y) - i_q(x1,x2;y). Zero where P is.
+    Outcomes that P allows and Q does not are given u1 = u2 = 0: all they tell beyond r is synergy.
+    """
+    p = np.asarray(joint, float) / np.sum(joint)
+    q = optimum(p)
+    y = p.sum(axis=(0, 1))
+    given_1, given_2 = _given(p.sum(axis=1)), _given(p.sum(axis=0))
+    both_p, both_q = _given(p), _given(q)
+    there, known = p > 0, (p > 0) & (both_q > 1e-12)
+    shape = np.ones_like(p)
+
+    def log_ratio(above: np.ndarray, below: np.ndarray, where: np.ndarray) -> np.ndarray:
+        above, below = above * shape, below * shape
+        return np.log2(above / np.where(where, below, 1.0), out=np.zeros_like(p), where=where)
+
+    u1 = log_ratio(both_q, given_2[None], known)
+    u2 = log_ratio(both_q, given_1[:, None], known)
+    redundant = log_ratio(given_1[:, None], y, there) - u1
+    return Pointwise(u1, u2, redundant, log_ratio(both_p, y, there) - redundant - u1 - u2)
+
+
+def ranked(found: Interventional) -> pd.DataFrame:
+    """Every pair of picture and question that occurs, those first that the question alone decided most.
+
+    Columns: picture and question (numbers), answer (the model's), probability, and the four parts in bits.
+    """
+    parts = pointwise(found.joint)
+    i, j = np.nonzero(found.weights)
+    best = found.table[i, j].argmax(axis=1)
+    frame = pd.DataFrame(
+        {
+            "picture": i,
+            "question": [found.questions[index] for index in j],
+            "answer": [found.answers[index] for index in best],
+            "probability": found.table[i, j, best],
+            "unique_image": parts.unique_1[i, j, best],
+            "unique_text": parts.unique_2[i, j, best],
+            "redundant": parts.redundant[i, j, best],
+            "synergistic": parts.synergistic[i, j, best],
+        }
+    )
+    return frame.sort_values("unique_text", ascending=False, kind="stable", ignore_index=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Shap:
+    """Shapley values of one answer's probability: what each player adds, averaged over the orders of adding them."""
+
+    players: tuple[str, ...]
+    values: np.ndarray  # [player]
+    error: np.ndarray  # standard error, [player]
+    image: np.ndarray  # bool [player]
+    alone: float  # probability with everything hidden
+    whole: float  # with nothing hidden
+
+    @property
+    def text_share(self) -> float:
+        """T-SHAP (Parcalabescu and Frank, ACL 2023): the words' part of the sum of absolute values."""
+        total = np.abs(self.values).sum()
+        return float(np.abs(self.values[~self.image]).sum() / total) if total > 1e-9 else float("nan")
+
+    def to_frame(self) -> pd.DataFrame:
+        return pd.DataFrame({"player": self.players, "value": self.values, "error": self.error, "image": self.image})
+
+
+def mm_shap(
+    vlm: VLM,
+    picture: Picture,
+    question: str,
+    candidate: int,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Shap:
+    """Shapley values over regions of the picture and words of the question, by knock-out.
+
+    The published method masks words and pixels; here a hidden player's tokens may be read by nobody, which stays inside
+    what the model was built for. Sampled over permutations (Castro et al. 2009) and their reverses.
+    """
+    prepared = vlm.prepare(as_image(picture), question)
+    words = np.flatnonzero(prepared.segments == Segment.QUESTION)
+    groups = [*_regions(prepared.grid.shape, prepared.grid.positions), *([int(word)] for word in words)]
+    image = np.arange(len(groups)) < len(groups) - len(words)
+    member = np.zeros((len(groups), prepared.length), bool)  # [player, position]
+    for player, positions in enumerate(groups):
+        member[player, positions] = True
+
+    rng = np.random.default_rng([7, seed])
+    orders = [rng.permutation(len(groups)) for _ in range(permutations)]
+    orders = [order for pair in orders for order in (pair, pair[::-1])]
+    hidden = np.stack([_walk(order) for order in orders])  # [order, step, player]
+    steps = hidden.shape[1]
+    rows, where = np.unique(hidden.reshape(-1, len(groups)), axis=0, return_inverse=True)
+    probability = vlm.hidden_probability(picture, question, candidate, rows @ member, progress)
+    walked = probability[where.ravel()].reshape(len(orders), steps)
+    added = np.zeros((len(orders), len(groups)))
+    for row, order, gains in zip(added, orders, np.diff(walked), strict=True):
+        row[order] = gains
+    pairs = added.reshape(-1, 2, len(groups)).mean(axis=1)  # an order and its reverse are one draw
+    names = [f"region {i + 1}" for i in range(int(image.sum()))] + [prepared.tokens[word] for word in words]
+    error = pairs.std(axis=0, ddof=1) / np.sqrt(len(pairs))
+    return Shap(tuple(names), pairs.mean(axis=0), error, image, float(walked[0, 0]), float(walked[0, -1]))
+
+
+def _walk(order: np.ndarray) -> np.ndarray:
+    """Who is hidden at each step, bool [step, player]: first all, then one less at a time."""
+    place = np.empty(len(order), int)
+    place[order] = np.arange(len(order))
+    return place[None] >= np.arange(len(order) + 1)[:, None]
+
+
+def _regions(shape: tuple[int, int] | None, positions: np.ndarray) -> list[list[int]]:
+    """The picture's tokens in at most REGIONS x REGIONS rectangles; in runs where they lie on no grid."""
+    positions = np.asarray(positions)
+    if shape is None:
+        return [part.tolist() for part in np.array_split(positions, REGIONS**2) if len(part)]
+    grid = positions[: shape[0] * shape[1]].reshape(shape)
+    bands = np.array_split(grid, min(REGIONS, shape[0]), axis=0)
+    return [block.ravel().tolist() for band in bands for block in np.array_split(band, min(REGIONS, shape[1]), axis=1)]
+
+
+def _given(joint: np.ndarray) -> np.ndarray:
+    """p(y | the rest), 0 where the rest never occurs."""
+    total = joint.sum(axis=-1, keepdims=True)
+    return joint / np.where(total > 0, total, 1.0)
