@@ -36,14 +36,15 @@ def main() -> None:
                 continue
             for term in TERMS:
                 rows = [estimate[term] for estimate in found]
-                if rows[0].status != "shown":
+                if rows[0].status == "refused":
                     continue
                 true = getattr(exact, term)
                 held = np.mean([row.low - ROUNDING <= true <= row.high + ROUNDING for row in rows])
                 value, width = np.mean([row.value for row in rows]), np.mean([row.high - row.low for row in rows])
                 clear = np.mean([row.clear for row in rows])
+                mark = " (bracket)" if rows[0].status == "bracket" else ""
                 print(
-                    f"| {name} | {n} | {term} | {true:.3f} | {value:.3f} | {width:.3f} | {100 * held:.0f} "
+                    f"| {name} | {n} | {term} | {true:.3f} | {value:.3f} | {width:.3f} | {100 * held:.0f}{mark} "
                     f"| {100 * clear:.0f} |",
                     flush=True,
                 )

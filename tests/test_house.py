@@ -243,7 +243,7 @@ PLANTED: list[tuple[Callable[[Path], list[str]], dict[str, str]]] = [
 RULES = list(dict.fromkeys(rule for rule, _ in PLANTED))
 INNOCENT = {
     "app.py": "import streamlit as st\nfrom vlmlens import ui\nst.navigation([]).run()",
-    "app_pages/inspect.py": "import streamlit as st\nfrom vlmlens import charts, ui\nfrom vlmlens.attention import budget",
+    "app_pages/a.py": "import streamlit as st\nfrom vlmlens import charts, ui\nfrom vlmlens.attention import budget",
     "vlmlens/__init__.py": "from vlmlens.errors import UserError\ndef __getattr__(n):\n    from vlmlens import models",
     "vlmlens/__main__.py": "from vlmlens.cli import main",
     "vlmlens/cli.py": "import vlmlens\ndef app():\n    from vlmlens.ui import launch",

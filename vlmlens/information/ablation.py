@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from vlmlens.information.clusters import K
 from vlmlens.information.estimate import Estimate
@@ -125,9 +126,10 @@ class Order:
     def sentence(self) -> str:
         if self.why:
             return f"n/a: {self.why}"
+        ranked = "n/a (all alike)" if self.correlation != self.correlation else f"{self.correlation:+.2f}"
         return (
             f"Of the {self.draws} ways to take one seed of each wiring, **{100 * self.probability:.0f} %** show the "
-            f"published order; rank correlation of the means with the published shares {self.correlation:+.2f}."
+            f"published order (4 % by chance); rank correlation of the means with the published shares {ranked}."
         )
 
 
@@ -143,6 +145,6 @@ def order_probability(shares: Mapping[str, Sequence[float]], published: Mapping[
     draws = list(itertools.product(*(known[name] for name in names)))
     held = np.mean([all(a > b for a, b in itertools.pairwise(draw)) for draw in draws])
     means = [np.mean(known[name]) for name in names]
-    ranks = np.argsort(np.argsort(means))
-    wanted = np.arange(len(names))[::-1]
-    return Order(float(held), float(np.corrcoef(ranks, wanted)[0, 1]), len(draws))
+    alike = np.ptp(means) == 0
+    correlation = np.nan if alike else spearmanr(means, [published[name] for name in names]).statistic
+    return Order(float(held), float(correlation), len(draws))

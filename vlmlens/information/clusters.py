@@ -30,6 +30,8 @@ class Clusters:
         Raises InformationError for fewer samples than clusters, features that are not numbers, or constant ones.
         """
         features = checked(features)
+        if k < 2:
+            raise InformationError(f"k: at least 2 clusters tell anything apart, got {k}.")
         if len(features) < k:
             raise InformationError(f"{len(features)} samples cannot form k = {k} clusters; add samples or lower k.")
         distinct = np.unique(features, axis=0)
@@ -45,7 +47,10 @@ class Clusters:
 
     def of(self, features: np.ndarray) -> np.ndarray:
         """The nearest centre of each sample, int [sample], for features [sample, width]."""
-        reduced = (checked(features) - self.mean) @ self.axes.T
+        features = checked(features)
+        if features.shape[1] != len(self.mean):
+            raise InformationError(f"Clusters of width {len(self.mean)} were given features of {features.shape[1]}.")
+        reduced = (features - self.mean) @ self.axes.T
         far = (self.centres**2).sum(axis=1) - 2 * reduced @ self.centres.T  # less what all centres share
         return far.argmin(axis=1)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from vlmlens.information.interventional import Interventional
-from vlmlens.information.solver import optimum
+from vlmlens.information.solver import prices
 from vlmlens.models import VLM, Picture, as_image
 from vlmlens.progress import Progress
 from vlmlens.trace import Segment
@@ -31,27 +31,25 @@ class Pointwise:
 
 
 def pointwise(joint: Any) -> Pointwise:
-    """Every outcome's part of the decomposition, under the optimal Q of `decompose`.
+    """Every outcome's part of the decomposition; zero where the joint is.
 
-    u1 = log2 q(y|x1,x2) / q(y|x2), u2 likewise, r = i(x1;y) - u1, s = i_p(x1,x2;y) - i_q(x1,x2;y). Zero where P is.
-    Outcomes that P allows and Q does not are given u1 = u2 = 0: all they tell beyond r is synergy.
+    u1 = log2 q(y|x1,x2) / p(y|x2), u2 likewise, r = i(x1;y) - u1, s = i_p(x1,x2;y) - r - u1 - u2, where q(y|x1,x2) is
+    read off the dual solution, which knows it also for pairs that the optimal Q leaves out.
     """
     p = np.asarray(joint, float) / np.sum(joint)
-    q = optimum(p)
-    y = p.sum(axis=(0, 1))
-    given_1, given_2 = _given(p.sum(axis=1)), _given(p.sum(axis=0))
-    both_p, both_q = _given(p), _given(q)
-    there, known = p > 0, (p > 0) & (both_q > 1e-12)
-    shape = np.ones_like(p)
+    a, b = prices(p)
+    there = p > 0
 
-    def log_ratio(above: np.ndarray, below: np.ndarray, where: np.ndarray) -> np.ndarray:
-        above, below = above * shape, below * shape
-        return np.log2(above / np.where(where, below, 1.0), out=np.zeros_like(p), where=where)
+    def bits(p_of_y: np.ndarray) -> np.ndarray:
+        """log2, [x1, x2, y]"""
+        return np.log2(np.broadcast_to(p_of_y, p.shape), out=np.zeros_like(p), where=there)
 
-    u1 = log_ratio(both_q, given_2[None], known)
-    u2 = log_ratio(both_q, given_1[:, None], known)
-    redundant = log_ratio(given_1[:, None], y, there) - u1
-    return Pointwise(u1, u2, redundant, log_ratio(both_p, y, there) - redundant - u1 - u2)
+    dual = np.where(there, a[:, None] + b[None], 0.0)
+    given_1, given_2 = bits(_given(p.sum(axis=1))[:, None]), bits(_given(p.sum(axis=0))[None])
+    alone = bits(p.sum(axis=(0, 1)))
+    u1, u2 = dual - given_2, dual - given_1
+    redundant = given_1 - alone - u1
+    return Pointwise(u1, u2, redundant, bits(_given(p)) - alone - redundant - u1 - u2)
 
 
 def ranked(found: Interventional) -> pd.DataFrame:

@@ -87,7 +87,7 @@ class Estimate:
             one, other = (first, second) if u1.clear else (second, first)
             said = f"What decides is in {one} alone; {other} adds nothing of its own that can be told from chance."
         elif redundant.clear:
-            said = f"What {first} and {second} tell cannot be told apart: either would do."
+            said = f"By this measure {first} and {second} tell the same: neither adds anything of its own."
         elif both:
             return f"Neither {first} nor {second} tells anything alone; {both[0].lower()}{both[1:]}"
         else:
@@ -125,8 +125,10 @@ def estimate(
     sides = [np.asarray(side) for side in (x1, x2)]
     target = np.asarray(y)
     lengths = [len(side) for side in (*sides, target)]
-    if len(set(lengths)) > 1:
-        raise InformationError(f"x1, x2 and y are one sample each row; their lengths differ: {lengths}.")
+    if len(set(lengths)) > 1 or target.ndim != 1:
+        raise InformationError(f"x1, x2 and y are one sample each row, y one label; their lengths: {lengths}.")
+    if draws < 2:
+        raise InformationError(f"draws: a null takes 2 at least, got {draws}.")
     if any(side.ndim > 1 for side in sides):
         sides = [
             Clusters.fit(side[::2], k, components, seed).of(side[1::2]) if side.ndim > 1 else side[1::2]
@@ -170,9 +172,10 @@ def of_samples(samples: Samples, draws: int = DRAWS, seed: int = 0) -> Estimate:
     n, (k1, k2, labels) = len(samples), samples.states
     enough = _status(n, max(k1, k2) * labels, k1 * k2 * labels)
     if enough[S][0] == "bracket":
+        # One correction takes too much, the other too little; and the plug-in itself is uncertain.
         drawn = _terms(decompose(resampled(optimum(table, TOLERANCE), n, draws, rng), TOLERANCE))[:, S]
         ends = sorted((plug_in[S] - null[:, S].mean(), plug_in[S] - drawn.mean()))
-        low[S], high[S], value[S] = *ends, np.mean(ends)
+        low[S], high[S], value[S] = ends[0] - T_95 * half[S], ends[1] + T_95 * half[S], np.mean(ends)
     for index, (status, _) in enumerate(enough):
         if status == "refused":
             value[index] = low[index] = high[index] = np.nan

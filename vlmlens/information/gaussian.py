@@ -27,6 +27,8 @@ def sample_gaussian(
     n: int, r1: float, r2: float, c: float = 0.0, bins: int = 8, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """X1 and X2 as features [n, 1], Y in `bins` equally likely bins [n]. Binning and clustering lose information."""
+    if n < bins:
+        raise InformationError(f"n: {bins} bins take at least as many samples, got {n}.")
     values = np.random.default_rng(seed).multivariate_normal(np.zeros(3), _covariance(r1, r2, c), n)
     y = values[:, 2].argsort().argsort() * bins // n
     return values[:, :1], values[:, 1:2], y

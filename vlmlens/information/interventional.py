@@ -67,10 +67,11 @@ class Interventional:
             )
         )
         total = self.pid.total
+        over = self.ensemble or f"{len(self.table)} pictures and {len(self.questions)} questions"
         if total < 0.01:
-            return f"Nothing changes the answer over {self.ensemble}: {total:.3f} bit in all."
+            return f"Nothing changes the answer over {over}: {total:.3f} bit in all."
         name, bits = max(atoms.items(), key=lambda atom: atom[1])
-        return f"Over {self.ensemble}, {name} carries most: **{bits:.2f}** of {total:.2f} bits."
+        return f"Over {over}, {name} carries most: **{bits:.2f}** of {total:.2f} bits."
 
     def to_frame(self) -> pd.DataFrame:
         """One row a layer, the model's own output last."""

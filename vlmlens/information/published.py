@@ -69,6 +69,12 @@ class Published:
         (whole,) = self.of(AS_PUBLISHED)
         controls = [run for run in self.runs if run.control != AS_PUBLISHED]
         spread = [run.image_share for run in controls if run.image_share == run.image_share]
+        if whole.rows <= CLUSTERS and whole.image_share != whole.image_share:
+            return (
+                f"n/a: {whole.rows} rows in as many clusters. Every row is a cluster of its own, and any picture and "
+                f"any words give the same {np.log2(whole.rows):.2f} bits, all “redundant”: "
+                "**nothing survives the controls**."
+            )
         if whole.image_share != whole.image_share or not spread:
             return "n/a: nothing unique is left in this table, so there is no share to compare."
         low, high = min(spread), max(spread)
@@ -166,6 +172,8 @@ def _shortened(states: np.ndarray, count: int, seed: int) -> np.ndarray:
 def _clustered(states: np.ndarray, seed: int) -> np.ndarray:
     """Step 3: a label for each row, int [row]."""
     rows = normalize(states)
+    distinct = len(np.unique(rows.round(9), axis=0))  # after PCA equal rows differ by rounding
+    if distinct == 1:
+        return np.zeros(len(rows), int)
     reduced = PCA(min(COMPONENTS, *rows.shape), random_state=seed).fit_transform(rows)
-    distinct = len(np.unique(reduced, axis=0))
     return np.asarray(KMeans(min(CLUSTERS, distinct), n_init=10, random_state=seed).fit_predict(reduced))

@@ -131,6 +131,33 @@ def optimum(joint: Any, tol: float = 1e-6, max_iterations: int = 20_000) -> np.n
     return q + _ratio(lack1, lack1.sum(axis=0, keepdims=True))[:, None] * lack2[None]
 
 
+def prices(joint: Any, tol: float = 1e-6) -> tuple[np.ndarray, np.ndarray]:
+    """The dual solution in bits: a [x1, y] and b [x2, y] with sum_y 2^(a + b) <= 1 for every pair of x1 and x2.
+
+    a + b stands for log2 q(y | x1, x2) also where Q has no mass, and its mean under `joint` is -H_Q(Y | X1, X2), the
+    optimum, from below and to about the gap. Minus infinity where x1, or x2, never goes with y.
+    """
+    problems = _Problems.of(_checked(joint)[None])
+    found = search(problems.p1, problems.p2, tol * LN2, 20_000)
+    p1, p2, r, v = problems.p1[0], problems.p2[0], found.r[0], found.v[0]
+    u = _ratio(p1, r @ v)
+    v = _ratio(p2, r.T @ u)
+    with np.errstate(divide="ignore"):
+        a, b, over = np.log2(u), np.log2(v), np.log2(u @ v.T)
+    over[~p1.any(axis=1)], over[:, ~p2.any(axis=1)] = -np.inf, -np.inf  # what never occurs bounds nothing
+    ways = []
+    for first in (1, 0):  # lower the rows first, or the columns
+        one = _finite(over.max(axis=first))
+        two = _finite((over - (one[:, None] if first else one[None])).max(axis=1 - first))
+        ways.append((one, two) if first else (two, one))
+    rows, columns = min(ways, key=lambda way: float(p1.sum(axis=1) @ way[0] + p2.sum(axis=1) @ way[1]))
+    return a - rows[:, None], b - columns[:, None]
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    return np.where(np.isfinite(values), values, 0.0)
+
+
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """0 where nothing is asked for."""
     return np.divide(above, below, out=np.zeros_like(above), where=above > 0)

@@ -1,6 +1,6 @@
 """Problems whose decomposition is known before any sample is drawn: what an estimator can be held against.
 
-A truth is one row of `TRUTHS`: a joint distribution of any number of states.
+A truth is one row of `TRUTHS`: a joint distribution of any number of states from four on.
 """
 
 from collections.abc import Callable

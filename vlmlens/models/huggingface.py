@@ -6,6 +6,7 @@ import copy
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -207,8 +208,9 @@ class HuggingFaceVLM(VLM):
             images = [self._image(picture) for picture in pictures[start : start + at_once]]
             inputs = dict(self.processor(images=images, text=prompts[:1] * len(images), return_tensors="pt"))
             rows = self._rows(inputs["input_ids"][0], prompts)
-            shared = next((i for i, column in enumerate(zip(*rows, strict=False)) if len(set(column)) > 1), 0)
-            shared = min(shared or min(map(len, rows)), min(map(len, rows)) - 1)  # at least the answer's row is new
+            shortest = min(map(len, rows)) - 1  # at least the answer's row is new
+            alike = (len(set(column)) == 1 for column in zip(*rows, strict=False))
+            shared = min(sum(takewhile(bool, alike)), shortest)
             if self.image_token in [token for row in rows for token in row[shared:]]:
                 yield from super().crossed(pictures, questions)  # a question before its picture shares nothing
                 return

@@ -27,10 +27,9 @@ def asked() -> Request:
     state = st.session_state
     if "source" not in state:
         state.lost = _restore()
-    # Streamlit forgets a widget's value where a page does not draw it; the other pages ask the same.
+    # Streamlit forgets a widget's value where another page draws the widget, or none; what is set here it keeps.
     for key, default in (("model", DEFAULT), ("question", QUESTION), ("beside", [])):
-        state.setdefault(key, state.get(f"kept-{key}", default))
-        state[f"kept-{key}"] = state[key]
+        state[key] = state[f"kept-{key}"] = state.get(key, state.get(f"kept-{key}", default))
     model = str(state.model or "")
     return Request(model, state.source, state.question, tuple(name for name in state.beside if name != model))
 
@@ -56,15 +55,19 @@ def _restore() -> str | None:
 
 
 def remember(request: Request) -> None:
-    """Write the request into the address, so that the link restores it."""
-    wanted: dict[str, str | list[str]] = {
-        "model": request.model,
-        "q": request.question,
-        "scene" if request.source.kind == "scene" else "picture": request.source.text,
+    """Write the request into the address, so that the link restores it; what else stands there stays."""
+    where = "scene" if request.source.kind == "scene" else "picture"
+    wanted = {
+        "model": [request.model],
+        "q": [request.question],
+        "scene": [request.source.text] if where == "scene" else [],
+        "picture": [request.source.text] if where == "picture" else [],
+        "beside": list(request.beside),
     }
-    if request.beside:
-        wanted["beside"] = list(request.beside)
-    if st.query_params.to_dict() != {k: v if isinstance(v, str) else v[-1] for k, v in wanted.items()} or (
-        st.query_params.get_all("beside") != list(request.beside)
-    ):
-        st.query_params.from_dict(wanted)
+    for key, values in wanted.items():
+        if st.query_params.get_all(key) == values:
+            continue
+        if values:
+            st.query_params[key] = values
+        else:
+            del st.query_params[key]

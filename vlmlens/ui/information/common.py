@@ -9,7 +9,6 @@ import streamlit as st
 from vlmlens import __version__, charts
 from vlmlens.lab.questions import KINDS
 from vlmlens.models import list_models
-from vlmlens.ui.look import explain
 
 ANY = "any kind"
 
@@ -35,17 +34,16 @@ def pick_kind(key: str, extra: Sequence[str] = (ANY,)) -> tuple[str, tuple[str, 
         "Questions",
         [*KINDS, *extra],
         key=key,
+        bind="query-params",
         help="One kind of question has one set of answers. With any kind, what is asked decides most of the answer.",
     )
     return str(chosen), (tuple(KINDS) if chosen == ANY else (str(chosen),))
 
 
 def titled(title: str, help_: tuple[str, str]) -> None:
-    """A sentence with its `?`."""
-    said, help_place = st.columns([9, 1], gap="small")
-    said.markdown(title)
-    with help_place:
-        explain(*help_)
+    """A sentence with its `?`: definition, paper, what it cannot tell."""
+    name, text = help_
+    st.markdown(title, help=f"**{name}**\n\n{text}")
 
 
 def save(name: str, figures: dict[str, charts.Figure], data: dict[str, Any], frame: Any, caption: str) -> None:

@@ -18,11 +18,18 @@ def draw() -> None:
     """Choose a gate, add noise or mix, and read what it is made of."""
     left, right = st.columns([1, 2], gap="large")
     with left:
-        chosen = st.segmented_control("Gate", [*GATES, MIXED], default="XOR", key="gate", required=True) or "XOR"
-        noise = st.slider("Noise: how often the output is drawn at random", 0.0, 1.0, 0.0, 0.05, key="gate-noise")
+        chosen = (
+            st.segmented_control("Gate", [*GATES, MIXED], default="XOR", key="gate", bind="query-params", required=True)
+            or "XOR"
+        )
+        noise = st.slider(
+            "Noise: how often the output is drawn at random", 0.0, 1.0, 0.0, 0.05, key="gate-noise", bind="query-params"
+        )
         if chosen == MIXED:
             st.caption("Each gate is used as often as its slider says.")
-            weights = {name: st.slider(name, 0.0, 1.0, 0.25, 0.05, key=f"gate-{name}") for name in MIXABLE}
+            weights = {
+                name: st.slider(name, 0.0, 1.0, 0.25, 0.05, key=f"gate-{name}", bind="query-params") for name in MIXABLE
+            }
             if not any(weights.values()):
                 st.info("All weights are 0: raise one.")
                 return

@@ -105,8 +105,18 @@ def draw() -> None:
     with left:
         model = pick_model()
         _, kinds = pick_kind("probe-kind")
-        items = st.select_slider("Items", SIZES, 4000, key="probe-items", help="Half form clusters, half are counted.")
-        k = st.slider("Clusters k", 2, 16, 8, key="probe-k", help="Of picture states, and of question states.")
+        items = st.select_slider(
+            "Items", SIZES, 4000, key="probe-items", bind="query-params", help="Half form clusters, half are counted."
+        )
+        k = st.slider(
+            "Clusters k",
+            2,
+            16,
+            8,
+            key="probe-k",
+            bind="query-params",
+            help="Of picture states, and of question states.",
+        )
         prior = st.slider(
             "Language prior of the questions",
             0.0,
@@ -114,6 +124,7 @@ def draw() -> None:
             PRIOR,
             0.1,
             key="probe-prior",
+            bind="query-params",
             help="How often a scene is built to have the answer that its question prefers.",
         )
         st.caption("Held-out lab scenes; a model from elsewhere is shown the same scenes, drawn larger.")
@@ -143,6 +154,7 @@ def _show(found: Live, asked: Asked, k: int, ended: bool) -> None:
             "Where picture and words are read",
             found.points,
             key="probe-point",
+            bind="query-params",
             help="Before fusion the streams are apart. After a layer that fuses them, the positions of one hold both.",
         )
         titled(chosen.sentence("the picture", "the question") if index == 0 else _later(chosen), words.PROBE)

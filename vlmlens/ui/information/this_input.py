@@ -1,6 +1,7 @@
 """This input: interventional PID of a person's own picture and question, over an ensemble that they choose."""
 
-from collections.abc import Iterator
+import base64
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,8 @@ from vlmlens.information.contributions import Shap, mm_shap
 from vlmlens.information.ensembles import PICTURE_SETS, QUESTION_SETS
 from vlmlens.information.interventional import Interventional, growing
 from vlmlens.lab.questions import by_text, normalise
-from vlmlens.models import VLM, Picture
+from vlmlens.models import VLM, Picture, as_image
+from vlmlens.picture import encode_png
 from vlmlens.progress import Progress
 from vlmlens.ui import results
 from vlmlens.ui.ask import pick_picture, pick_question
@@ -74,14 +76,19 @@ def _choose(request: Request) -> Ensemble:
     scene = request.source.scene is not None
     known = normalise(request.question) in by_text() if request.question.strip() else False
     pictures = [name for name, row in PICTURE_SETS.items() if scene or not row.lab]
-    chosen = str(st.selectbox("Over which pictures", pictures, key="ensemble-pictures"))
+    chosen = str(st.selectbox("Over which pictures", pictures, key="ensemble-pictures", bind="query-params"))
     row = PICTURE_SETS[chosen]
-    strength = st.slider("How much", 0.1, 1.0, 0.6, 0.1, key="ensemble-strength")
-    seed = int(st.number_input("Seed", 0, 10_000, 0, key="ensemble-seed"))
+    strength = st.slider("How much", 0.1, 1.0, 0.6, 0.1, key="ensemble-strength", bind="query-params")
+    seed = int(st.number_input("Seed", 0, 10_000, 0, key="ensemble-seed", bind="query-params"))
     sets = [name for name, found in QUESTION_SETS.items() if known or not found.lab]
-    which = str(st.selectbox("And which questions", [*sets, OWN], key="ensemble-questions"))
+    which = str(st.selectbox("And which questions", [*sets, OWN], key="ensemble-questions", bind="query-params"))
     if which == OWN:
-        typed = st.text_area("One a line", "\n".join(QUESTION_SETS["rephrased"].make(request.question, b"")), key="own")
+        typed = st.text_area(
+            "One a line",
+            "\n".join(QUESTION_SETS["rephrased"].make(request.question, b"")),
+            key="own",
+            bind="query-params",
+        )
         questions = tuple(dict.fromkeys(line.strip() for line in typed.splitlines() if line.strip()))
         told = f"{len(questions)} questions of your own"
     else:
@@ -115,15 +122,23 @@ def _show(found: Interventional, request: Request, vlm: VLM, ensemble: Ensemble,
     pairs, opinion = st.columns([1.6, 1], gap="large")
     with pairs:
         st.markdown("**What it said**: a row a picture, the first your own; a column a question")
-        st.dataframe(_answers(found), width="stretch", height=250)
+        drawn = {"picture": st.column_config.ImageColumn("picture", width="small")}
+        pictures = ensemble.over(request.source.load())
+        st.dataframe(_answers(found, pictures), width="stretch", height=270, row_height=48, column_config=drawn)
         frame = ranked(found)
         first = frame.iloc[0]
         st.markdown(
             f"**Where the question alone decided**: most for “{first.question}” on picture {int(first.picture) + 1}, "
             f"{first.unique_text:.2f} bit."
         )
-        st.dataframe(
-            frame.assign(picture=frame.picture + 1).round(3).head(50), width="stretch", height=200, hide_index=True
+        spoken = frame.assign(picture=frame.picture + 1).rename(columns=lambda name: name.replace("_", " "))
+        st.dataframe(spoken.round(3).head(50), width="stretch", height=200, hide_index=True)
+        save(
+            "this-input",
+            figures,
+            {"model": vlm.name, "picture_set": ensemble.pictures, **found.to_dict()},
+            frame,
+            f"{vlm.name} · {found.ensemble}",
         )
     with opinion, guard():
         shap = _second_opinion(request, vlm)
@@ -136,13 +151,6 @@ def _show(found: Interventional, request: Request, vlm: VLM, ensemble: Ensemble,
             height=380,
             hide_index=True,
         )
-    save(
-        "this-input",
-        figures,
-        {"model": vlm.name, "picture_set": ensemble.pictures, "mm_shap_text_share": shap.text_share, **found.to_dict()},
-        found.to_frame(),
-        f"{vlm.name} · {found.ensemble}",
-    )
 
 
 def _second_opinion(request: Request, vlm: VLM) -> Shap:
@@ -156,14 +164,21 @@ def _second_opinion(request: Request, vlm: VLM) -> Shap:
     return result(("shap", vlm.name, request.source, question), "A second opinion", work)
 
 
-def _answers(found: Interventional) -> pd.DataFrame:
+def _answers(found: Interventional, pictures: Sequence[Picture]) -> pd.DataFrame:
+    """The most probable answer of every pair, and the pictures themselves as data addresses."""
     best = found.table[:MOST_SHOWN].argmax(axis=2)
     top = found.table[:MOST_SHOWN].max(axis=2)
     cells = [
-        [f"{found.answers[b]} {p:.2f}" for b, p in zip(row, odds, strict=True)]
-        for row, odds in zip(best, top, strict=True)
+        [_thumbnail(picture), *(f"{found.answers[b]} {p:.2f}" for b, p in zip(row, odds, strict=True))]
+        for picture, row, odds in zip(pictures, best, top, strict=False)
     ]
-    return pd.DataFrame(cells, columns=list(found.questions), index=range(1, len(cells) + 1))
+    return pd.DataFrame(cells, columns=["picture", *found.questions], index=range(1, len(cells) + 1))
+
+
+def _thumbnail(picture: Picture) -> str:
+    image = as_image(picture).copy()
+    image.thumbnail((48, 48))
+    return "data:image/png;base64," + base64.b64encode(encode_png(image)).decode()
 
 
 def _percent(value: float) -> str:

@@ -67,13 +67,18 @@ def trials(n: int, k: int, progress: Progress) -> Iterator[tuple[Trial, ...]]:
 def draw() -> None:
     left, rest = st.columns([1, 3], gap="large")
     with left:
-        n = int(st.select_slider("Samples counted n", (250, 500, 1000, 2000, 5000, 10000), 2000, key="trust-n"))
-        k = st.slider("Clusters k, and answers", 2, 12, 8, key="trust-k")
+        n = int(
+            st.select_slider(
+                "Samples counted n", (250, 500, 1000, 2000, 5000, 10000), 2000, key="trust-n", bind="query-params"
+            )
+        )
+        k = st.slider("Clusters k, and answers", 2, 12, 8, key="trust-k", bind="query-params")
         term = st.selectbox(
             "Which atom",
             TERMS,
             format_func=lambda name: dict(zip(TERMS, charts.ATOMS, strict=True))[name],
             key="trust-term",
+            bind="query-params",
         )
         st.caption("On the probe set half of the items are counted: n = 2000 there takes 4000 items.")
     with rest:

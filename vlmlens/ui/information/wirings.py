@@ -47,10 +47,12 @@ def draw() -> None:
     table = shipped("ablation")
     left, rest = st.columns([1, 3], gap="large")
     with left:
-        ruler = str(st.radio("Ruler", list(RULERS), captions=list(RULERS.values()), key="ablation-ruler"))
+        ruler = str(
+            st.radio("Ruler", list(RULERS), captions=list(RULERS.values()), key="ablation-ruler", bind="query-params")
+        )
         here = st.toggle("Measure again on this machine", key="ablation-live", help="Twelve models; some minutes.")
         kinds = [kind for kind in dict.fromkeys(r["kind"] for r in table["readings"]) if kind != "any"]
-        asked = str(st.selectbox("Questions of the probe set", kinds, key="ablation-kind"))
+        asked = str(st.selectbox("Questions of the probe set", kinds, key="ablation-kind", bind="query-params"))
     with rest:
         if here:
             live(
