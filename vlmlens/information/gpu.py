@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vlmlens.information.climb import CHECK_EVERY, LOWEST, MOMENTUM_LIMIT, PATIENCE, PLAIN_POWER, TINY
+from vlmlens.information.climb import CHECK_EVERY, LOWEST, MOMENTUM_LIMIT, PATIENCE, PLAIN_POWER, STEP, TINY
 
 
 def climb(
@@ -25,7 +25,7 @@ def climb(
     state = _State.start(*(torch.from_numpy(array).to(device) for array in (p1, p2, r, v)))
     for iteration in range(1, most + 1):
         state.step()
-        if iteration % CHECK_EVERY and iteration != most and iteration > 2:
+        if iteration % CHECK_EVERY != 1 and iteration != most:
             continue
         now = state.log_r.exp()
         low, high = (side.cpu().numpy() for side in bounds(state.p1, state.p2, now, state.v))
@@ -65,7 +65,7 @@ class _State:
         r = self.log_r.exp()
         u, self.v = _scaled(self.p1, self.p2, r, self.v)
         slope = _log(u @ self.v.mT)  # [b, x1, x2], 0 where R is right
-        now = self.log_r + slope
+        now = self.log_r + STEP * slope
         push = now - self.before
         self.age[(r * slope * push).sum((1, 2)) < 0] = 0
         push = ((self.age / (self.age + 3))[:, None, None] * push).clamp(-MOMENTUM_LIMIT, MOMENTUM_LIMIT)

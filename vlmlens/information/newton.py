@@ -10,7 +10,7 @@ import numpy as np
 from vlmlens.threads import one_thread
 
 STEPS = 60
-CENTRING = 0.1
+CENTRING = 0.25
 SHORT_OF = 0.995  # of the way to the boundary
 
 

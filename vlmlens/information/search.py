@@ -29,26 +29,32 @@ def search(p1: np.ndarray, p2: np.ndarray, tol: float, most: int, device: str = 
         p1, p2: P(x1, y) [b, x1, y] and P(x2, y) [b, x2, y]; rows may be empty.
         device: "cpu", or where torch finds a GPU.
     """
-    from vlmlens.information.climb import bounds, climb, start  # numba takes half a second to import
+    from vlmlens.information.climb import climb, start  # numba takes half a second to import
 
+    tables = range(len(p1))
     r, v = np.empty((len(p1), p1.shape[1], p2.shape[1])), np.empty_like(p2)
-    start(p1, p2, r, v)
     found, spent = np.full((len(p1), 2), (-np.inf, np.inf)), np.zeros(len(p1), np.int64)
     first = min(most, max(NEWTON_AFTER, NEWTON_AFTER_PER_UNKNOWN * (p1[0].size + p2[0].size)))
+    for b in tables:
+        start(p1[b], p2[b], r[b], v[b])
     if device == "cpu":
-        climb(p1, p2, r, v, found, spent, tol, first)
+        for b in tables:
+            spent[b] = climb(p1[b], p2[b], r[b], v[b], found[b], tol, first)
     else:
         from vlmlens.information import gpu
 
         gpu.climb(p1, p2, r, v, found, spent, tol, first, device)
-    for index in np.flatnonzero(~(found[:, 1] - found[:, 0] <= tol)) if most > first else ():
-        nearer_r, nearer_v = _newton(p1[index], p2[index], r[index], v[index], tol)
-        low, high = bounds(p1[index], p2[index], nearer_r, nearer_v)
-        found[index, 0] = max(found[index, 0], low)
-        if high < found[index, 1]:
-            found[index, 1], r[index], v[index] = high, nearer_r, nearer_v
-        one = slice(index, index + 1)
-        climb(p1[one], p2[one], r[one], v[one], found[one], spent[one], tol, most - first)
+    for b in tables if most > first else ():
+        if found[b, 1] - found[b, 0] <= tol:
+            continue
+        nearer_r, nearer_v = _newton(p1[b], p2[b], r[b], v[b], tol)
+        nearer = np.array((-np.inf, np.inf))
+        climb(p1[b], p2[b], nearer_r, nearer_v, nearer, tol, 0)
+        found[b, 0] = max(found[b, 0], nearer[0])
+        if nearer[1] < found[b, 1]:
+            found[b, 1], r[b], v[b] = nearer[1], nearer_r, nearer_v
+        if found[b, 1] - found[b, 0] > tol:
+            spent[b] += climb(p1[b], p2[b], r[b], v[b], found[b], tol, most - first)
     found[:, 0] = np.minimum(found[:, 0], found[:, 1])  # rounding can put them past each other
     return Search(found, spent, r, v)
 

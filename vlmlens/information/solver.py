@@ -177,7 +177,8 @@ class _Problems:
 
         b, rows, columns, labels = tables.shape
         problems = cls(np.empty((b, rows, labels)), np.empty((b, columns, labels)), np.empty((b, 4)))
-        measure(tables, problems.p1, problems.p2, problems.known)
+        for table, p1, p2, known in zip(tables, problems.p1, problems.p2, problems.known, strict=True):
+            measure(table, p1, p2, known)
         return problems
 
     def terms(self, bounds: np.ndarray) -> np.ndarray:

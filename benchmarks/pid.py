@@ -1,0 +1,182 @@
+"""What a decomposition costs: random tables, single and in stacks, on one thread; medians, the contestants in turns.
+
+Rivals, each at its defaults, in a process of its own that is ended after 60 s: the same optimum as a convex program
+(cvxpy with Clarabel, one matrix variable for each outcome, compiled before the clock starts) and dit's PID_BROJA.
+"""
+
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")  # before numpy reads them
+
+import numpy as np
+
+from vlmlens.information import decompose
+
+SIZES = ((3, 3, 2), (8, 8, 10), (20, 20, 10))
+TABLES = 7
+STACK = 512
+PATIENCE = 60.0  # seconds
+Shape = tuple[int, int, int]
+Solve = Callable[[np.ndarray], float]  # the redundant bits
+
+
+def cvxpy(shape: Shape) -> Solve:
+    import cvxpy as cp
+
+    rows, columns, labels = shape
+    p1, p2 = cp.Parameter((rows, labels), nonneg=True), cp.Parameter((columns, labels), nonneg=True)
+    q = [cp.Variable((rows, columns)) for _ in range(labels)]
+    marginals = [cp.sum(q[y], axis=1) == p1[:, y] for y in range(labels)]
+    marginals += [cp.sum(q[y], axis=0) == p2[:, y] for y in range(labels)]
+    problem = cp.Problem(cp.Minimize(sum(cp.sum(cp.rel_entr(part, sum(q))) for part in q)), marginals)
+
+    def solve(table: np.ndarray) -> float:
+        p1.value, p2.value = table.sum(axis=1), table.sum(axis=0)
+        union = float(problem.solve(solver=cp.CLARABEL)) / np.log(2) + _entropy(table.sum(axis=(0, 1)))
+        return _information(p1.value) + _information(p2.value) - union
+
+    solve(np.full(shape, 1 / np.prod(shape)))  # the first compiles
+    return solve
+
+
+def dit(shape: Shape) -> Solve:
+    import dit
+
+    def solve(table: np.ndarray) -> float:
+        return float(dit.pid.PID_BROJA(dit.Distribution.from_ndarray(table)).get_pi(((0,), (1,))))
+
+    return solve
+
+
+RIVALS: dict[str, Callable[[Shape], Solve]] = {"cvxpy": cvxpy, "dit": dit}
+
+
+class Rival:
+    """One rival at one size, in another process."""
+
+    def __init__(self, name: str, shape: Shape) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._answers, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(name, shape, theirs), daemon=True)
+        self._process.start()
+        self.ready = self._answers.recv()
+
+    def seconds(self, table: np.ndarray) -> tuple[float, float]:
+        """How long it took, infinite after too long, and its redundant bits."""
+        if not self.ready:
+            return np.inf, np.nan
+        self._answers.send(table)
+        if self._answers.poll(PATIENCE):
+            return self._answers.recv()
+        self.close()
+        return np.inf, np.nan
+
+    def close(self) -> None:
+        self.ready = False
+        self._process.kill()
+
+
+def _serve(name: str, shape: Shape, pipe: Connection) -> None:
+    try:
+        solve = RIVALS[name](shape)
+    except ImportError:
+        pipe.send(False)
+        return
+    pipe.send(True)
+    while True:
+        table = pipe.recv()
+        began = time.perf_counter()
+        redundant = solve(table)
+        pipe.send((time.perf_counter() - began, redundant))
+
+
+def _entropy(p: np.ndarray) -> float:
+    return -float((p[p > 0] * np.log2(p[p > 0])).sum())
+
+
+def _information(p: np.ndarray) -> float:
+    return _entropy(p.sum(axis=0)) + _entropy(p.sum(axis=1)) - _entropy(p)
+
+
+def measured(shape: Shape) -> None:
+    rng = np.random.default_rng(0)
+    tables = rng.dirichlet(np.ones(np.prod(shape)), size=TABLES).reshape(-1, *shape)
+    rivals = {name: Rival(name, shape) for name in RIVALS}
+    for name, rival in rivals.items():
+        if not rival.ready:
+            print(f"  {name} is not installed: pip install {name}")
+    own: list[float] = []
+    times: dict[str, list[float]] = {name: [] for name in rivals}
+    apart: dict[str, float] = {}
+    for table in tables:
+        for name, rival in rivals.items():
+            seconds, redundant = rival.seconds(table)
+            times[name].append(seconds)
+            if np.isfinite(seconds):
+                apart[name] = max(apart.get(name, 0.0), abs(redundant - decompose(table).redundant))
+        decompose(table)  # what it needs is in the processor's cache again, as it is for a rival with its own process
+        began = time.perf_counter()
+        decompose(table)
+        own.append(time.perf_counter() - began)
+    for rival in rivals.values():
+        rival.close()
+    single = statistics.median(own)
+    print(f"  ours, one table, gap 1e-6   {1000 * single:10.3f} ms")
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    for name, median in medians.items():
+        if np.isfinite(median):
+            print(f"  {name:27} {1000 * median:10.3f} ms   {median / single:8.0f} x ours; {apart[name]:.0e} bit apart")
+        else:
+            print(f"  {name:27} {f'> {PATIENCE:.0f} s' if rivals[name]._process.exitcode else 'absent':>13}")
+    stack = rng.dirichlet(np.ones(np.prod(shape)), size=STACK).reshape(-1, *shape)
+    began = time.perf_counter()
+    solved = decompose(stack, tol=1e-3)
+    each = (time.perf_counter() - began) / STACK
+    best = min(medians.values())
+    ratio = f"best rival's single {best / each:8.0f} x" if np.isfinite(best) else "no rival to compare with"
+    print(f"  ours, {STACK} tables, gap 1e-3 {1000 * each:10.3f} ms a table, {1 / each:.0f} a second   {ratio}")
+    assert solved.converged.all()
+
+
+def various(seed: int) -> np.ndarray:
+    """Dense, sparse, deterministic or counted, up to 32 x 32 x 30."""
+    rng = np.random.default_rng(seed)
+    shape = (*rng.integers(2, 33, 2), rng.integers(2, 31))
+    cells = int(np.prod(shape))
+    if seed % 4 == 0:
+        return rng.dirichlet(np.full(cells, 0.5)).reshape(shape)
+    if seed % 4 == 1:
+        return rng.dirichlet(np.full(cells, 0.05)).reshape(shape) * (rng.random(shape) < 0.3) + 1e-300
+    if seed % 4 == 2:
+        return np.eye(shape[2])[rng.integers(0, shape[2], shape[:2])] * rng.random(shape[:2])[..., None]
+    return rng.multinomial(2000, rng.dirichlet(np.ones(cells))).reshape(shape).astype(float)
+
+
+def main() -> None:
+    began = time.perf_counter()
+    decompose(np.ones((2, 2, 2)))
+    print(
+        f"the first decomposition, with what it imports and compiles or finds compiled: {time.perf_counter() - began:.1f} s"
+    )
+    for shape in SIZES:
+        print(f"{' x '.join(map(str, shape))}, median of {TABLES}")
+        measured(shape)
+    seconds, gaps = [], []
+    for seed in range(200):
+        table = various(seed)
+        began = time.perf_counter()
+        gaps.append(decompose(table).gap)
+        seconds.append(time.perf_counter() - began)
+    print(
+        f"200 tables up to 32 x 32 x 30: gap at most 1e-6 on {np.sum(np.array(gaps) <= 1e-6)}, the largest {max(gaps):.1e}; "
+        f"median {1000 * statistics.median(seconds):.1f} ms, at most {1000 * max(seconds):.0f} ms"
+    )
+
+
+if __name__ == "__main__":
+    main()
