@@ -1,5 +1,6 @@
 """The decomposition is exact: known gates, brute force, a convex solver, its own certificate, and invariances."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import cvxpy
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlmlens.information import GATES, InformationError, decompose, gate, gpu, mixture, optimum
-from vlmlens.information.climb import climb, exp, log, measure, start
+from vlmlens.information.climb import climb, exp, kept_on_disk, log, measure, start
 from vlmlens.information.newton import finish
 from vlmlens.information.search import search
 from vlmlens.information.solver import PID
@@ -286,6 +287,21 @@ def test_it_is_compiled_once_whatever_the_layout():
     decompose(table.swapaxes(0, 1))
     decompose(np.stack([table, table]).astype(np.float32)[::-1])
     assert all(len(function.signatures) == 1 for function in (measure, start, climb))
+
+
+def test_it_compiles_without_a_folder_to_keep_it_in():
+    def double(x):
+        return 2 * x
+
+    double.__code__ = double.__code__.replace(co_filename="/nowhere/double.py")
+    assert kept_on_disk(double)(3.0) == 6
+
+
+def test_threads_do_not_disturb_each_other():
+    tables = [random_table(seed) for seed in range(24)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(decompose, tables))
+    assert [pid.to_dict() for pid in together] == [decompose(table).to_dict() for table in tables]
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 10, 40])
