@@ -33,7 +33,7 @@ def search(p1: np.ndarray, p2: np.ndarray, tol: float, most: int, device: str = 
 
     tables = range(len(p1))
     r, v = np.empty((len(p1), p1.shape[1], p2.shape[1])), np.empty_like(p2)
-    found, spent = np.full((len(p1), 2), (-np.inf, np.inf)), np.zeros(len(p1), np.int64)
+    found, spent = np.array([(-np.inf, np.inf)]).repeat(len(p1), 0), np.zeros(len(p1), np.int64)
     first = min(most, max(NEWTON_AFTER, NEWTON_AFTER_PER_UNKNOWN * (p1[0].size + p2[0].size)))
     for b in tables:
         start(p1[b], p2[b], r[b], v[b])

@@ -90,14 +90,15 @@ def decompose(
     if tables.ndim == 3:
         problem = _Problems.of(tables[None])
         found = search(problem.p1, problem.p2, tol * LN2, max_iterations)
-        u1, u2, redundant, synergistic, gap = (problem.terms(found.bounds)[:, 0] / LN2).tolist()
+        u1, u2, redundant, synergistic, gap = _terms(problem.known[0].tolist(), found.bounds[0].tolist())
         return PID(u1, u2, redundant, synergistic, gap, int(found.spent[0]), gap <= tol)
     problems, parts = _Problems.of(tables), []
     starts = range(0, len(tables), TOGETHER)
     for start in (progress or Progress()).over(starts, len(starts), "tables"):
         part = slice(start, start + TOGETHER)
         parts.append(search(problems.p1[part], problems.p2[part], tol * LN2, max_iterations, device))
-    u1, u2, redundant, synergistic, gap = problems.terms(np.concatenate([part.bounds for part in parts])) / LN2
+    bounds = np.concatenate([part.bounds for part in parts])
+    u1, u2, redundant, synergistic, gap = _terms(problems.known.T, bounds.T)
     return PID(u1, u2, redundant, synergistic, gap, np.concatenate([part.spent for part in parts]), gap <= tol)
 
 
@@ -181,12 +182,18 @@ class _Problems:
             measure(table, p1, p2, known)
         return problems
 
-    def terms(self, bounds: np.ndarray) -> np.ndarray:
-        """From lower and upper bound [b, 2] to U1, U2, R, S, gap [5, b]."""
-        one, two, both, entropy = self.known.T
-        low, high = bounds.T
-        union = entropy + (low + high) / 2  # I_Q(X1, X2; Y), least over all Q
-        return np.array([union - two, union - one, one + two - union, both - union, high - low])
+
+def _terms(known: Any, bounds: Any) -> tuple[Any, Any, Any, Any, Any]:
+    """U1, U2, R, S and the gap in bits, from what `measure` knows and the lower and upper bound, nats."""
+    (one, two, both, entropy), (low, high) = known, bounds
+    union = entropy + (low + high) / 2  # I_Q(X1, X2; Y), least over all Q
+    return (
+        (union - two) / LN2,
+        (union - one) / LN2,
+        (one + two - union) / LN2,
+        (both - union) / LN2,
+        (high - low) / LN2,
+    )
 
 
 def _checked(joint: Any) -> np.ndarray:
