@@ -12,12 +12,12 @@ from vlmlens.lab.vision import HEADS, WIDTH, Attention, VisionEncoder
 class Readout(nn.Module):
     """A learned query pools the stream that the wiring reshapes; a linear layer names the answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = WIDTH) -> None:
         super().__init__()
-        self.query = nn.Parameter(torch.randn(1, WIDTH) * 0.02)
-        self.norm = nn.LayerNorm(WIDTH)
-        self.attention = Attention(WIDTH, HEADS)
-        self.head = nn.Sequential(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, len(ANSWERS)))
+        self.query = nn.Parameter(torch.randn(1, width) * 0.02)
+        self.norm = nn.LayerNorm(width)
+        self.attention = Attention(width, HEADS)
+        self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, len(ANSWERS)))
 
     def forward(self, stream: Tensor, mask: Tensor) -> Tensor:
         """stream [batch, position, width], mask bool [batch, position] to logits [batch, answer]."""
@@ -27,14 +27,14 @@ class Readout(nn.Module):
 
 
 class LabModel(nn.Module):
-    """Pixels and word ids to logits over `ANSWERS`."""
+    """Pixels and word ids to logits over `ANSWERS`; fusion and readout are `width` wide, the encoders always WIDTH."""
 
-    def __init__(self, wiring: str) -> None:
+    def __init__(self, wiring: str, width: int = WIDTH) -> None:
         super().__init__()
         self.vision = VisionEncoder()
         self.text = TextEncoder()
-        self.fusion = Fusion(WIRINGS[wiring])
-        self.readout = Readout()
+        self.fusion = Fusion(WIRINGS[wiring], width)
+        self.readout = Readout(width)
 
     def encode(self, pixels: Tensor, ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """pixels uint8 [batch, 48, 48, rgb], ids [batch, word] to image and word features and the word mask."""

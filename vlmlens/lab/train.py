@@ -198,11 +198,12 @@ def train_wiring(
     text: TextEncoder,
     recipe: Recipe | None = None,
     report: Report = print,
+    width: int = WIDTH,
 ) -> LabModel:
     """Fusion and readout of one wiring over frozen encoders, by its own recipe unless another is given."""
     recipe = recipe or wiring_recipe(name)
     torch.manual_seed(seed)
-    model = LabModel(name)
+    model = LabModel(name, width)
     model.vision, model.text = vision, text
     ids = encode([question.text for question in all_questions()])
     with torch.no_grad():

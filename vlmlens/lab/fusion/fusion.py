@@ -10,34 +10,33 @@ from vlmlens.lab.text import MOST_WORDS
 from vlmlens.lab.vision import HEADS, PATCHES, WIDTH, Attention
 from vlmlens.trace.capture import entering, leaving
 
-HIDDEN = 2 * WIDTH
-
 
 class Entrance(nn.Module):
     """A frozen encoder's features brought to one scale, with a learned place for every position."""
 
-    def __init__(self, positions: int) -> None:
+    def __init__(self, positions: int, width: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(WIDTH)
-        self.places = nn.Parameter(torch.randn(positions, WIDTH) / 3)
+        self.project = nn.Identity() if width == WIDTH else nn.Linear(WIDTH, width)
+        self.places = nn.Parameter(torch.randn(positions, width) / 3)
 
     def forward(self, features: Tensor) -> Tensor:
-        """features [batch, position, width]"""
-        places: Tensor = self.norm(features) + self.places[: features.shape[1]]
+        """features [batch, position, the encoder's width] to [batch, position, width]; fewer positions are no harm."""
+        places: Tensor = self.project(self.norm(features)) + self.places[: features.shape[1]]
         return places
 
 
 class Link(nn.Module):
     """The brick: pre-norm attention of one stream to another, then feed-forward, both added to the residual stream."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, width: int) -> None:
         super().__init__()
         self.look = look
-        self.norm_queries = nn.LayerNorm(WIDTH)
-        self.norm_keys = nn.LayerNorm(WIDTH)
-        self.attention = Attention(WIDTH, HEADS)
+        self.norm_queries = nn.LayerNorm(width)
+        self.norm_keys = nn.LayerNorm(width)
+        self.attention = Attention(width, HEADS)
         self.feed_forward = nn.Sequential(
-            nn.LayerNorm(WIDTH), nn.Linear(WIDTH, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, WIDTH)
+            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
         )
 
     def forward(self, queries: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
@@ -47,21 +46,21 @@ class Link(nn.Module):
 
 
 class Fusion(nn.Module):
-    """Streams through the layers of a wiring."""
+    """Streams through the layers of a wiring, `width` wide (a multiple of the heads)."""
 
-    def __init__(self, wiring: Wiring) -> None:
+    def __init__(self, wiring: Wiring, width: int = WIDTH) -> None:
         super().__init__()
         self.wiring = wiring
-        self.enter_image = Entrance(PATCHES)
-        self.enter_question = Entrance(MOST_WORDS)
-        self.layers = nn.ModuleList(nn.ModuleList(Link(look) for look in looks) for looks in wiring.layers)
+        self.enter_image = Entrance(PATCHES, width)
+        self.enter_question = Entrance(MOST_WORDS, width)
+        self.layers = nn.ModuleList(nn.ModuleList(Link(look, width) for look in looks) for looks in wiring.layers)
 
     def links(self) -> list[list[Link]]:
         """The bricks, layer by layer."""
         return [[link for link in cast(nn.ModuleList, layer) if isinstance(link, Link)] for layer in self.layers]
 
     def forward(self, image: Tensor, question: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """image [batch, patch, width], question [batch, word, width], mask bool [batch, word].
+        """image [batch, patch, WIDTH], question [batch, word, WIDTH], mask bool [batch, word].
 
         Returns the stream that the answer is read from and its mask.
         """
