@@ -208,13 +208,18 @@ def write(rows: list[dict[str, Any]]) -> None:
 
 def line(row: dict[str, Any]) -> str:
     held_out = row["held_out"]
-    shares = (f"{row['by_kind'][kind]['image_share']:.2f}" for kind in KINDS)
+    by_kind = (row["by_kind"][kind] for kind in KINDS)
+    shares = (f"{own['image_share']:.2f} ({own['image_effect']:.2f}, {own['accuracy']:.2f})" for own in by_kind)
     figures = f"{held_out['accuracy']:.3f}", f"{held_out['accuracy_blind']:.3f}", *shares
     return "| " + " | ".join(map(str, (row["condition"], row["wiring"], row["seed"], row["steps"], *figures))) + " |"
 
 
 def show() -> None:
-    """The results as a Markdown table: accuracy, blind accuracy, and the picture's share by kind of question."""
+    """The results as a Markdown table.
+
+    Accuracy, blind accuracy, and by kind of question the picture's share (its effect in bits, the accuracy on the
+    crossed scenes): of two effects near zero the share says nothing.
+    """
     found = json.loads(TARGET.read_text())
     print(f"{found['command']}, {found['date']}, torch {found['versions']['torch']}\n")
     print("| " + " | ".join(("condition", "wiring", "seed", "steps", "accuracy", "blind", *KINDS)) + " |")
