@@ -50,6 +50,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -r requirements.lock
 	$(BIN)/python -m pip install --no-deps --no-build-isolation -e .
+	$(BIN)/python -c 'from vlmlens.information import decompose, gate; decompose(gate("XOR"))' # compiles the solver, once
 	@touch $@
 
 # A local version such as +cpu names one machine's build of torch; the lock names the release.

@@ -1,6 +1,6 @@
 """Results in, Vega-Lite figures out, drawn by the page, a notebook or `export`. A figure computes nothing."""
 
-from vlmlens.charts.ablation import against_truth, shares, text_shares
+from vlmlens.charts.ablation import against_truth, conditions, shares, text_shares
 from vlmlens.charts.answers import answers
 from vlmlens.charts.budget import budget, contributions
 from vlmlens.charts.causal import causal
@@ -33,6 +33,7 @@ __all__ = [
     "by_layer",
     "caption",
     "causal",
+    "conditions",
     "contributions",
     "controls",
     "estimated",

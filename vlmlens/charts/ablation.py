@@ -135,7 +135,7 @@ def text_shares(values: Mapping[str, float], published: set[str]) -> Figure:
                 "field": "place",
                 "type": "ordinal",
                 "title": None,
-                "axis": {"labelExpr": f"{json.dumps(names)}[datum.value]"},
+                "axis": {"labelExpr": f"{json.dumps(names)}[datum.value]", "labelOverlap": False},
             },
             "color": {"field": "kind", "type": "nominal", "scale": {"domain": kinds, "range": [BEFORE, AFTER]}},
             "tooltip": [
@@ -145,4 +145,64 @@ def text_shares(values: Mapping[str, float], published: set[str]) -> Figure:
         },
     }
     told = "Text shares: " + ", ".join(f"{name} {values[name]:.2f}" for name in names)
-    return figure(body, told, 24 * len(names) + 70)
+    return figure(body, told, 26 * len(names) + 80)
+
+
+WIRING_LOOKS = {"circle": "#E69F00", "square": "#0072B2", "diamond": "#009E73", "triangle-up": "#CC79A7"}
+
+
+def conditions(shares: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
+    """Image shares of wirings under conditions: a row a condition, a mark a trained model ([condition][wiring])."""
+    names = list(shares)
+    wirings = list(dict.fromkeys(wiring for found in shares.values() for wiring in found))
+    marks = [
+        (place, wiring, value)
+        for place, found in enumerate(shares.values())
+        for wiring, values in found.items()
+        for value in values
+        if value == value
+    ]
+    body = {
+        "data": rows(
+            place=[place for place, _, _ in marks],
+            condition=[names[place] for place, _, _ in marks],
+            wiring=[wiring for _, wiring, _ in marks],
+            share=[value for _, _, value in marks],
+        ),
+        "mark": {"type": "point", "filled": True, "size": 90, "opacity": 0.85},
+        "encoding": {
+            "x": {
+                "field": "share",
+                "type": "quantitative",
+                "title": "behavioural image share",
+                "scale": {"domain": [0, 1]},
+                "axis": {"values": [0, 0.25, 0.5, 0.75, 1], "format": ".0%"},
+            },
+            "y": {
+                "field": "place",
+                "type": "ordinal",
+                "title": None,
+                "axis": {"labelExpr": f"{json.dumps(names)}[datum.value]", "grid": True},
+            },
+            "color": {
+                "field": "wiring",
+                "type": "nominal",
+                "scale": {"domain": wirings, "range": list(WIRING_LOOKS.values())},
+            },
+            "shape": {
+                "field": "wiring",
+                "type": "nominal",
+                "scale": {"domain": wirings, "range": list(WIRING_LOOKS)},
+            },
+            "tooltip": [
+                {"field": "condition", "type": "nominal"},
+                {"field": "wiring", "type": "nominal"},
+                {"field": "share", "type": "quantitative", "format": ".1%"},
+            ],
+        },
+    }
+    known = {place: [value for at, _, value in marks if at == place] for place in range(len(names))}
+    told = "Behavioural image shares: " + "; ".join(
+        f"{names[place]} {min(values):.2f} to {max(values):.2f}" for place, values in known.items() if values
+    )
+    return figure(body, told, 34 * len(names) + 70)

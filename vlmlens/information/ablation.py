@@ -123,6 +123,11 @@ class Order:
     draws: int  # combinations of seeds
     why: str = ""
 
+    @property
+    def words(self) -> str:
+        """The probability, or n/a."""
+        return "n/a" if self.why else f"{100 * self.probability:.0f} %"
+
     def sentence(self) -> str:
         if self.why:
             return f"n/a: {self.why}"

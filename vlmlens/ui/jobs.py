@@ -25,7 +25,7 @@ from vlmlens.progress import Cancelled, Progress
 
 PATIENCE = 0.7  # seconds before a bar appears
 FIRST = 0.15  # seconds in which short work is done without a bar
-REDRAW = 0.2  # seconds between two drawings of what grows
+REDRAW = 0.15  # seconds between two drawings of what grows
 MOST_JOBS = 32  # kept results; a large model's trace takes tens of megabytes
 
 T = TypeVar("T")

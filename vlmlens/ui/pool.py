@@ -53,7 +53,7 @@ def _shrink() -> None:
 
 
 def warm() -> threading.Thread:
-    """Load the lab models in the background, the default first; what cannot be loaded says so when it is asked for.
+    """Load the lab models in the background, the default first, then the PID solver. What fails says so when asked for.
 
     The others wait until the first page is likely to stand, and do not compete with it.
     """
@@ -66,6 +66,10 @@ def warm() -> threading.Thread:
                 time.sleep(PAUSE)
             get(listed.name).check()  # once more: the first pass of a process is the slow one
             gc.freeze()  # a full collection over all that torch and transformers hold stops every session for 0.3 s
+        time.sleep(PAUSE)
+        from vlmlens.information import decompose, gate
+
+        decompose(gate("XOR"))  # the solver is compiled at its first use, once a machine
 
     thread = threading.Thread(target=work, name="warm", daemon=True)
     thread.start()

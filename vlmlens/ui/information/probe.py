@@ -4,6 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import pandas as pd
 import streamlit as st
@@ -11,11 +12,11 @@ import streamlit as st
 from vlmlens import charts
 from vlmlens.information import Estimate, InformationError
 from vlmlens.information.representational import Running
-from vlmlens.lab.sample import PRIOR, Item, take
+from vlmlens.lab.sample import PRIOR, Item, items
 from vlmlens.models import VLM, Readings
 from vlmlens.progress import Progress
 from vlmlens.ui import results
-from vlmlens.ui.information import words
+from vlmlens.ui.information import quick, words
 from vlmlens.ui.information.common import pick_kind, pick_model, save, titled
 from vlmlens.ui.jobs import live
 from vlmlens.ui.look import chart
@@ -46,20 +47,22 @@ class Live:
 
 
 class Reading:
-    """The readings of one probe set, made when they are first asked for and kept."""
+    """Items of one probe set with their readings, drawn and read when they are first asked for, and kept."""
 
     def __init__(self, vlm: VLM, asked: Asked) -> None:
-        self.items: list[Item] = take("test", 0, asked.items, prior=asked.prior, kinds=asked.kinds)
-        self._parts: list[Readings] = []
-        self._more = vlm.read([item.scene for item in self.items], [item.question.text for item in self.items])
+        self._vlm = vlm
+        self._items = islice(items("test", 0, asked.prior, asked.kinds), asked.items)
+        self._parts: list[tuple[list[Item], Readings]] = []
         self._lock = threading.Lock()
 
-    def part(self, index: int) -> Readings | None:
+    def part(self, index: int) -> tuple[list[Item], Readings] | None:
         with self._lock:
             while len(self._parts) <= index:
-                if (more := next(self._more, None)) is None:
+                new = list(islice(self._items, self._vlm.items_at_once))
+                if not new:
                     return None
-                self._parts.append(more)
+                (readings,) = self._vlm.read([item.scene for item in new], [item.question.text for item in new])
+                self._parts.append((new, readings))
             return self._parts[index]
 
 
@@ -81,15 +84,13 @@ def _reading(vlm: VLM, asked: Asked) -> Reading:
 
 def stream(vlm: VLM, asked: Asked, k: int, progress: Progress) -> Iterator[Live]:
     """What is known after every batch."""
-    progress.step(0.0, "drawing the items")
+    progress.step(0.0, f"item 0 of {asked.items}")
     reading, running, right = _reading(vlm, asked), Running(k), 0
-    index = 0
-    while (part := reading.part(index)) is not None:
-        start = running.n
+    while (found := reading.part(len(running.parts))) is not None:
+        drawn, part = found
         running.add(part)
-        index += 1
-        said = [vlm.answer_text(int(answer)) for answer in part.answers]
-        right += sum(a == item.answer for a, item in zip(said, reading.items[start:], strict=False))
+        said = (vlm.answer_text(int(answer)) for answer in part.answers)
+        right += sum(answer == item.answer for answer, item in zip(said, drawn, strict=True))
         progress.step(running.n / asked.items, f"item {running.n} of {asked.items}")
         estimates: tuple[Estimate, ...] = ()
         problem = ""
@@ -105,7 +106,7 @@ def draw() -> None:
     with left:
         model = pick_model()
         _, kinds = pick_kind("probe-kind")
-        items = st.select_slider(
+        count = st.select_slider(
             "Items", SIZES, 4000, key="probe-items", bind="query-params", help="Half form clusters, half are counted."
         )
         k = st.slider(
@@ -128,7 +129,7 @@ def draw() -> None:
             help="How often a scene is built to have the answer that its question prefers.",
         )
         st.caption("Held-out lab scenes; a model from elsewhere is shown the same scenes, drawn larger.")
-    asked = Asked(model, kinds, int(items), float(prior))
+    asked = Asked(model, kinds, int(count), float(prior))
     with rest:
         vlm = results.model(model)
 
@@ -158,7 +159,10 @@ def _show(found: Live, asked: Asked, k: int, ended: bool) -> None:
             help="Before fusion the streams are apart. After a layer that fuses them, the positions of one hold both.",
         )
         titled(chosen.sentence("the picture", "the question") if index == 0 else _later(chosen), words.PROBE)
-        chart(figures["atoms"])
+        if ended:
+            chart(figures["atoms"])
+        else:
+            quick.bars(quick.of_estimate(chosen), end)
         if why := next((t.why for t in chosen.terms if t.why), ""):
             st.caption(why)
         share = chosen.share

@@ -19,7 +19,7 @@ from vlmlens.picture import encode_png
 from vlmlens.progress import Progress
 from vlmlens.ui import results
 from vlmlens.ui.ask import pick_picture, pick_question
-from vlmlens.ui.information import words
+from vlmlens.ui.information import quick, words
 from vlmlens.ui.information.common import pick_model, save, titled
 from vlmlens.ui.jobs import live, result
 from vlmlens.ui.look import chart, guard
@@ -99,10 +99,14 @@ def _choose(request: Request) -> Ensemble:
 
 def _show(found: Interventional, request: Request, vlm: VLM, ensemble: Ensemble, ended: bool) -> None:
     bars, layers = st.columns([1.15, 1], gap="large")
-    figures = {"atoms": charts.exact(found.pid)}
+    end = charts.axis_end(max(found.pid.total, 0.05))
+    figures = {"atoms": charts.exact(found.pid, end)}
     with bars:
         titled(found.sentence(), words.INTERVENTIONAL)
-        chart(figures["atoms"])
+        if ended:
+            chart(figures["atoms"])
+        else:
+            quick.bars(quick.of_pid(found.pid), 1.12 * end)
         share, behaviour = found.image_share, found.behavioural_share
         st.markdown(
             f"Image share of what is unique: **{_percent(share)}** · "
@@ -110,7 +114,7 @@ def _show(found: Interventional, request: Request, vlm: VLM, ensemble: Ensemble,
         )
         st.caption(f"{len(found.table)} pictures x {len(found.questions)} questions, exact for these.")
     with layers:
-        if found.layers:
+        if found.layers and ended:
             points = [*(name for name, _ in found.layers), "output"]
             pids = [*(pid for _, pid in found.layers), found.pid]
             atoms = [[float(x) for x in (p.unique_1, p.unique_2, p.redundant, p.synergistic)] for p in pids]

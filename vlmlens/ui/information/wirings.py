@@ -20,6 +20,7 @@ from vlmlens.ui.information.common import save, titled
 from vlmlens.ui.jobs import live
 from vlmlens.ui.look import chart
 
+LEAST_EFFECT = 0.02  # bits
 HOME = Path(__file__).resolve().parents[3] / "assets" / "information"
 MODELS = tuple(str(LabName(wiring, seed)) for seed in SEEDS for wiring in PUBLISHED)
 RULERS = {
@@ -118,26 +119,80 @@ def _show(readings: Sequence[Reading], ruler: str, kind: str, how: str) -> None:
 
 
 def _by_point(chosen: Sequence[Reading], ruler: str) -> None:
-    """How much of the published order each place explains."""
+    """How much of the published order each place explains, in words and as a table."""
     if ruler != "representational":
+        st.markdown(
+            "What acts on the input does not depend on where one reads. Wirings that answer equally well change their "
+            "answers equally: by this ruler the share is a property of the questions, not of the wiring."
+        )
         return
-    rows = []
+    rows, orders = [], {}
     for point in dict.fromkeys(r.point for r in chosen):
         shares = {name: [r.share for r in chosen if r.wiring == name and r.point == point] for name in PUBLISHED}
-        order = order_probability(shares)
+        orders[point] = order = order_probability(shares)
         row = {"read": point, **{name: _mean(values) for name, values in shares.items()}}
-        rows.append(row | {"published order": "n/a" if order.why else f"{100 * order.probability:.0f} %"})
+        ranked = "n/a" if order.correlation != order.correlation else f"{order.correlation:+.2f}"
+        rows.append(row | {"order shown": order.words, "rank r": ranked})
     st.markdown("**How much of the published order is where one reads**")
+    first, last = next(iter(orders)), list(orders)[-1]
+    st.markdown(
+        f"Read {first}, the published order shows in {orders[first].words} of the seed draws; read {last}, in "
+        f"{orders[last].words}. After fusion the positions that were reshaped hold picture and words both, and the "
+        "others only their own: the order then tells which stream a wiring reshapes, not what it looks at."
+    )
     st.dataframe(pd.DataFrame(rows), width="stretch", hide_index=True)
 
 
 def _conditions() -> None:
     """Where wirings do differ in behaviour, and where they do not."""
     table = shipped("conditions")
+    kinds = list(table["rows"][0]["by_kind"])
     st.markdown("**Where wirings differ in behaviour, and where they do not**")
-    st.markdown(table["sentence"])
-    st.dataframe(pd.DataFrame(table["rows"]), width="stretch", hide_index=True)
-    st.caption(f"Measured by `{table['command']}` on {table['date']}.")
+    kind = str(st.segmented_control("Questions", kinds, default="size", key="conditions-kind", required=True))
+    shares: dict[str, dict[str, list[float]]] = {}
+    for row in table["rows"]:
+        found = row["by_kind"][kind]
+        share = found["image_share"] if _acts(found) else float("nan")
+        shares.setdefault(row["condition"], {}).setdefault(row["wiring"], []).append(share)
+    known = {name: [x for values in by.values() for x in values if x == x] for name, by in shares.items()}
+    spread = {name: float(np.ptp(values)) for name, values in known.items() if len(values) > 1}
+    widest = max(spread, key=lambda name: spread[name])
+    st.markdown(
+        f"On {kind} questions the behavioural image shares of the four wirings lie within {spread['as shipped']:.3f} "
+        f"of each other as shipped; furthest apart are those of “{widest}”: {spread[widest]:.2f}. Where a kind of "
+        "question is learnt, wirings agree whatever else was done to them; they differ in how soon they learn it."
+    )
+    figure = charts.conditions(shares)
+    chart(figure)
+    steps = {name: found["steps"] for name, found in table["conditions"].items()}
+    frame = pd.DataFrame(
+        [
+            {
+                "condition": row["condition"],
+                "wiring": row["wiring"],
+                "seed": row["seed"],
+                "steps": row["steps"],
+                "accuracy": row["held_out"]["accuracy"],
+                "accuracy, blind": row["held_out"]["accuracy_blind"],
+                f"accuracy, {kind}": row["by_kind"][kind]["accuracy"],
+                "picture's effect, bits": row["by_kind"][kind]["image_effect"],
+                "question's effect, bits": row["by_kind"][kind]["question_effect"],
+                "image share": f"{row['by_kind'][kind]['image_share']:.3f}" if _acts(row["by_kind"][kind]) else "n/a",
+            }
+            for row in table["rows"]
+        ]
+    )
+    st.dataframe(frame, width="stretch", hide_index=True, height=240)
+    st.caption(
+        f"Image share: the mean change of the answers when the picture is another's, over that and the question's. "
+        f"Steps: {', '.join(f'{name} {count}' for name, count in steps.items())}. "
+        f"Measured by `{table['command']}` on {table['date']}."
+    )
+
+
+def _acts(found: dict[str, Any]) -> bool:
+    """Whether picture or question change the answers enough for a share of it to mean anything."""
+    return bool(max(found["image_effect"], found["question_effect"]) > LEAST_EFFECT)
 
 
 def _mean(values: Sequence[float]) -> str:
