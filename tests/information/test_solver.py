@@ -212,22 +212,21 @@ def prepared(stack: np.ndarray) -> tuple[np.ndarray, ...]:
     b, rows, columns, labels = stack.shape
     p1, p2, r = np.empty((b, rows, labels)), np.empty((b, columns, labels)), np.empty((b, rows, columns))
     v = np.empty_like(p2)
-    for table in range(b):
-        measure(stack[table], p1[table], p2[table], np.empty(4))
-        start(p1[table], p2[table], r[table], v[table])
+    assert measure(stack, p1, p2, np.empty((b, 4)))
+    start(p1, p2, r, v)
     return p1, p2, r, v, np.full((b, 2), (-np.inf, np.inf)), np.zeros(b, np.int64)
 
 
 def bounds(p1: np.ndarray, p2: np.ndarray, r: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """What R and V prove."""
-    found = np.array([-np.inf, np.inf])
-    climb(p1, p2, r.copy(), v.copy(), found, 0.0, 0)
+    """What R and V prove, lower and upper [b, 2]."""
+    found = np.full((len(p1), 2), (-np.inf, np.inf))
+    climb(p1, p2, r.copy(), v.copy(), found, np.empty(len(p1), np.int64), 0.0, 0)
     return found
 
 
 def test_the_climb_on_a_gpu_is_the_same_climb():
     here, there = prepared(stack_of_counts(30)), prepared(stack_of_counts(30))
-    here[5][:] = [climb(*one, 1e-5, 400) for one in zip(*here[:5], strict=True)]
+    climb(*here, 1e-5, 400)
     gpu.climb(*there, 1e-5, 400, "cpu")
     np.testing.assert_array_equal(here[5], there[5])
     np.testing.assert_allclose(here[4], there[4], atol=1e-9)
@@ -241,9 +240,7 @@ def test_the_two_certificates_are_one():
     p1, p2, r, v, *_ = prepared(stack_of_counts(30))
     r, v = r * rng.random(r.shape), rng.random(v.shape)
     theirs = gpu.bounds(*map(from_numpy, (p1, p2, r, v)))
-    np.testing.assert_allclose(
-        [bounds(*one) for one in zip(p1, p2, r, v, strict=True)], np.stack(theirs, 1), atol=1e-12
-    )
+    np.testing.assert_allclose(bounds(p1, p2, r, v), np.stack(theirs, 1), atol=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -251,23 +248,24 @@ def test_no_point_proves_anything_false(seed):
     rng = np.random.default_rng(seed)
     shape = (1, *rng.integers(1, 6, 3))
     rare = 10.0 ** rng.uniform(-rng.choice([3, 20, 100, 190]), 0, shape)
-    p1, p2, r, v, found, _ = prepared(rare * (rng.random(shape) < 0.7) + (rng.random(shape) < 0.1) * 1e-8 + 1e-250)
+    p1, p2, r, v, found, spent = prepared(rare * (rng.random(shape) < 0.7) + (rng.random(shape) < 0.1) * 1e-8 + 1e-250)
     solved = search(p1, p2, 1e-9, 5000).bounds[0]
     for _ in range(20):
-        noise = np.exp(rng.normal(0, rng.choice([0.1, 5, 50]), shape[1:3]))
-        low, high = bounds(p1[0], p2[0], r[0] * noise * (rng.random(shape[1:3]) < 0.9), v[0])
+        noise = np.exp(rng.normal(0, rng.choice([0.1, 5, 50]), r.shape))
+        low, high = bounds(p1, p2, r * noise * (rng.random(r.shape) < 0.9), v)[0]
         assert low <= solved[1] + 1e-12
         assert high >= solved[0] - 1e-12
-    climb(p1[0], p2[0], r[0], v[0], found[0], -1.0, 200)  # on and on, with no gap small enough
+    climb(p1, p2, r, v, found, spent, -1.0, 200)  # on and on, with no gap small enough
     assert found[0, 0] <= found[0, 1] + 1e-12
 
 
 def test_newton_finishes_what_crawls():
     table = np.random.default_rng(0).dirichlet(np.ones(1200)).reshape(1, 20, 20, 3)
-    p1, p2, r, v, found, _ = prepared(table)
-    climb(p1[0], p2[0], r[0], v[0], found[0], 1e-9, 1000)
+    p1, p2, r, v, found, spent = prepared(table)
+    climb(p1, p2, r, v, found, spent, 1e-9, 1000)
     assert found[0, 1] - found[0, 0] > 1e-7
-    low, high = bounds(p1[0], p2[0], *finish(p1[0], p2[0], r[0], v[0], 1e-9))
+    nearer_r, nearer_v = finish(p1[0], p2[0], r[0], v[0], 1e-9)
+    low, high = bounds(p1, p2, nearer_r[None], nearer_v[None])[0]
     assert high - low < 1e-8
 
 

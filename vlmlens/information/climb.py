@@ -14,7 +14,6 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-CHECK_EVERY = 25  # iterations between two looks at the bounds
 RAREST = 1e-200  # what is rarer never occurs, so that no logarithm is out of range
 LOWEST = -40.0  # of log R
 TINY = float(np.exp(LOWEST))
@@ -25,7 +24,7 @@ PLAIN_POWER = 1.8  # of the step without momentum; below 2 it converged on every
 
 # Sums may be reordered; that there are infinities and what is not a number may not be forgotten.
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract"}}
-compiled = njit(**OPTIONS)
+compiled = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)  # for what is compiled to call
 exactly = njit(nogil=True, error_model="numpy", fastmath={"contract"})
 
 
@@ -34,25 +33,34 @@ def kept_on_disk(function: Callable) -> Callable:
     try:
         return njit(cache=True, **OPTIONS)(function)
     except RuntimeError:
-        return compiled(function)
+        return njit(**OPTIONS)(function)
 
 
 @kept_on_disk
-def measure(table: np.ndarray, p1: np.ndarray, p2: np.ndarray, known: np.ndarray) -> None:
-    """What the climb and the decomposition need of a table [x1, x2, y] of any scale.
+def measure(tables: np.ndarray, p1: np.ndarray, p2: np.ndarray, known: np.ndarray) -> bool:
+    """What the climb and the decomposition need of tables [b, x1, x2, y] of any scale; whether all are tables.
 
     Args:
-        p1, p2: become P(x1, y) [x1, y] and P(x2, y) [x2, y].
-        known: becomes I(X1; Y), I(X2; Y), I(X1, X2; Y) and H(Y), nats [4].
+        p1, p2: become P(x1, y) [b, x1, y] and P(x2, y) [b, x2, y].
+        known: becomes I(X1; Y), I(X2; Y), I(X1, X2; Y) and H(Y), nats [b, 4].
     """
+    for b in range(len(tables)):
+        total, sound = 0.0, True
+        for cell in tables[b].flat:
+            total += cell
+            sound &= 0 <= cell < np.inf
+        if not (sound and total > 0):
+            return False
+        _measure(tables[b], total, p1[b], p2[b], known[b])
+    return True
+
+
+@compiled
+def _measure(table: np.ndarray, total: float, p1: np.ndarray, p2: np.ndarray, known: np.ndarray) -> None:
     rows, columns, labels = table.shape
-    total = together = entropy = 0.0  # together: -H(Y | X1, X2)
+    together = entropy = 0.0  # together: -H(Y | X1, X2)
     _fill(p1, 0.0)
     _fill(p2, 0.0)
-    for i in range(rows):
-        for j in range(columns):
-            for y in range(labels):
-                total += table[i, j, y]
     for i in range(rows):
         for j in range(columns):
             pair = 0.0
@@ -91,30 +99,47 @@ def _certainty(p: np.ndarray) -> float:
 @kept_on_disk
 def start(p1: np.ndarray, p2: np.ndarray, r: np.ndarray, v: np.ndarray) -> None:
     """Where to start: R as if the sources were independent given the outcome, V even. Arguments as of `climb`."""
-    _fill(r, 0.0)
-    _fill(v, 1.0)
-    for y in range(p1.shape[1]):
-        outcome = 0.0
-        for i in range(p1.shape[0]):
-            outcome += p1[i, y]
-        for i in range(p1.shape[0]):
-            if p1[i, y] > 0:
-                share = p1[i, y] / outcome
-                for j in range(p2.shape[0]):
-                    r[i, j] += share * p2[j, y]
+    r[:] = 0.0
+    v[:] = 1.0
+    for b in range(len(p1)):
+        for y in range(p1.shape[2]):
+            outcome = 0.0
+            for i in range(p1.shape[1]):
+                outcome += p1[b, i, y]
+            for i in range(p1.shape[1]):
+                if p1[b, i, y] > 0:
+                    share = p1[b, i, y] / outcome
+                    for j in range(p2.shape[1]):
+                        r[b, i, j] += share * p2[b, j, y]
 
 
 @kept_on_disk
 def climb(
-    p1: np.ndarray, p2: np.ndarray, best_r: np.ndarray, best_v: np.ndarray, found: np.ndarray, tol: float, most: int
-) -> int:
-    """Climb until the bounds are `tol` nats apart, or for `most` iterations; how many it took.
+    p1: np.ndarray,
+    p2: np.ndarray,
+    r: np.ndarray,
+    v: np.ndarray,
+    found: np.ndarray,
+    spent: np.ndarray,
+    tol: float,
+    most: int,
+) -> None:
+    """Climb with each table until its bounds are `tol` nats apart, or for `most` iterations.
 
     Args:
-        p1, p2: P(x1, y) [x1, y] and P(x2, y) [x2, y]; rows may be empty.
-        best_r, best_v: R [x1, x2] and V [x2, y], where to start; become the point of the least upper bound.
-        found: the bounds that were found so far, lower and upper [2]; become the best. With `most` 0 those of R and V.
+        p1, p2: P(x1, y) [b, x1, y] and P(x2, y) [b, x2, y]; rows may be empty.
+        r, v: R [b, x1, x2] and V [b, x2, y], where to start; become the point of the least upper bound.
+        found: the bounds that were found so far, lower and upper [b, 2]; become the best. With `most` 0 those of R, V.
+        spent: becomes the iterations that it took [b].
     """
+    for b in range(len(p1)):
+        spent[b] = _climb(p1[b], p2[b], r[b], v[b], found[b], tol, most)
+
+
+@compiled
+def _climb(
+    p1: np.ndarray, p2: np.ndarray, best_r: np.ndarray, best_v: np.ndarray, found: np.ndarray, tol: float, most: int
+) -> int:
     u, v, r, m = np.empty(p1.shape), np.empty(p2.shape), np.empty(best_r.shape), np.empty(best_r.shape)
     flat_r, flat_m = r.reshape(r.size), m.reshape(m.size)  # where rows do not matter, one long loop is the fastest
     log_r, before = np.empty(r.size), np.empty(r.size)
@@ -124,9 +149,11 @@ def climb(
     _log_into(flat_r, before)
     age, plain = 0.0, False
     halve, since = np.inf, 0  # the gap that has to be halved, and since when
+    looks = 1
     for iteration in range(most + 1):
         _normalise(log_r, flat_r)
-        if iteration % CHECK_EVERY == 1 or iteration == most:  # at 1, because many a simple table is solved there
+        if iteration == looks**2 or iteration == most:  # ever rarer: a look costs about four iterations
+            looks += 1
             low, high = _bounds(p1, p2, r, v)
             if low > found[0]:
                 found[0] = low

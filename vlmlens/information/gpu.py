@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vlmlens.information.climb import CHECK_EVERY, LOWEST, MOMENTUM_LIMIT, PATIENCE, PLAIN_POWER, STEP, TINY
+from vlmlens.information.climb import LOWEST, MOMENTUM_LIMIT, PATIENCE, PLAIN_POWER, STEP, TINY
 
 
 def climb(
@@ -21,12 +21,13 @@ def climb(
     device: str,
 ) -> None:
     """As `vlmlens.information.climb.climb`; what is solved is dropped."""
-    alive = np.arange(len(p1))
+    alive, looks = np.arange(len(p1)), 1
     state = _State.start(*(torch.from_numpy(array).to(device) for array in (p1, p2, r, v)))
     for iteration in range(1, most + 1):
         state.step()
-        if iteration % CHECK_EVERY != 1 and iteration != most:
+        if iteration != looks**2 and iteration != most:
             continue
+        looks += 1
         now = state.log_r.exp()
         low, high = (side.cpu().numpy() for side in bounds(state.p1, state.p2, now, state.v))
         nearer = high < found[alive, 1]

@@ -31,30 +31,28 @@ def search(p1: np.ndarray, p2: np.ndarray, tol: float, most: int, device: str = 
     """
     from vlmlens.information.climb import climb, start  # numba takes half a second to import
 
-    tables = range(len(p1))
-    r, v = np.empty((len(p1), p1.shape[1], p2.shape[1])), np.empty_like(p2)
-    found, spent = np.array([(-np.inf, np.inf)]).repeat(len(p1), 0), np.zeros(len(p1), np.int64)
+    r, v = np.empty((len(p1), p1.shape[1], p2.shape[1])), np.empty(p2.shape)
+    found, spent = np.array([(-np.inf, np.inf)] * len(p1)), np.zeros(len(p1), np.int64)
     first = min(most, max(NEWTON_AFTER, NEWTON_AFTER_PER_UNKNOWN * (p1[0].size + p2[0].size)))
-    for b in tables:
-        start(p1[b], p2[b], r[b], v[b])
+    start(p1, p2, r, v)
     if device == "cpu":
-        for b in tables:
-            spent[b] = climb(p1[b], p2[b], r[b], v[b], found[b], tol, first)
+        climb(p1, p2, r, v, found, spent, tol, first)
     else:
         from vlmlens.information import gpu
 
         gpu.climb(p1, p2, r, v, found, spent, tol, first, device)
-    for b in tables if most > first else ():
-        if found[b, 1] - found[b, 0] <= tol:
-            continue
+    crawling = np.flatnonzero(found[:, 1] - found[:, 0] > tol) if most > first else ()
+    for b in crawling:
+        one = slice(b, b + 1)
         nearer_r, nearer_v = _newton(p1[b], p2[b], r[b], v[b], tol)
-        nearer = np.array((-np.inf, np.inf))
-        climb(p1[b], p2[b], nearer_r, nearer_v, nearer, tol, 0)
-        found[b, 0] = max(found[b, 0], nearer[0])
-        if nearer[1] < found[b, 1]:
-            found[b, 1], r[b], v[b] = nearer[1], nearer_r, nearer_v
+        nearer, more = np.array([(-np.inf, np.inf)]), np.zeros(1, np.int64)
+        climb(p1[one], p2[one], nearer_r[None], nearer_v[None], nearer, more, tol, 0)
+        found[b, 0] = max(found[b, 0], nearer[0, 0])
+        if nearer[0, 1] < found[b, 1]:
+            found[b, 1], r[b], v[b] = nearer[0, 1], nearer_r, nearer_v
         if found[b, 1] - found[b, 0] > tol:
-            spent[b] += climb(p1[b], p2[b], r[b], v[b], found[b], tol, most - first)
+            climb(p1[one], p2[one], r[one], v[one], found[one], more, tol, most - first)
+            spent[b] += more[0]
     found[:, 0] = np.minimum(found[:, 0], found[:, 1])  # rounding can put them past each other
     return Search(found, spent, r, v)
 

@@ -86,7 +86,7 @@ def decompose(
     Raises:
         InformationError: negative or not finite entries, a table of zeros, or another number of axes.
     """
-    tables = _checked(joint)
+    tables = _array(joint)
     if tables.ndim == 3:
         problem = _Problems.of(tables[None])
         found = search(problem.p1, problem.p2, tol * LN2, max_iterations)
@@ -116,7 +116,7 @@ def optimum(joint: Any, tol: float = 1e-6, max_iterations: int = 20_000) -> np.n
     Raises:
         InformationError: as of `decompose`.
     """
-    table = _checked(joint)
+    table = _array(joint)
     if table.ndim != 3:
         raise InformationError(f"joint: needs the axes [x1, x2, y], got shape {list(table.shape)}.")
     problems = _Problems.of(table[None])
@@ -138,7 +138,7 @@ def prices(joint: Any, tol: float = 1e-6) -> tuple[np.ndarray, np.ndarray]:
     a + b stands for log2 q(y | x1, x2) also where Q has no mass, and its mean under `joint` is -H_Q(Y | X1, X2), the
     optimum, from below and to about the gap. Minus infinity where x1, or x2, never goes with y.
     """
-    problems = _Problems.of(_checked(joint)[None])
+    problems = _Problems.of(_array(joint)[None])
     found = search(problems.p1, problems.p2, tol * LN2, 20_000)
     p1, p2, r, v = problems.p1[0], problems.p2[0], found.r[0], found.v[0]
     u = _ratio(p1, r @ v)
@@ -174,12 +174,13 @@ class _Problems:
 
     @classmethod
     def of(cls, tables: np.ndarray) -> "_Problems":
+        """Raises InformationError where one is no table."""
         from vlmlens.information.climb import measure  # numba takes half a second to import
 
         b, rows, columns, labels = tables.shape
         problems = cls(np.empty((b, rows, labels)), np.empty((b, columns, labels)), np.empty((b, 4)))
-        for table, p1, p2, known in zip(tables, problems.p1, problems.p2, problems.known, strict=True):
-            measure(table, p1, p2, known)
+        if not measure(tables, problems.p1, problems.p2, problems.known):
+            raise InformationError(_complaint(tables))
         return problems
 
 
@@ -196,17 +197,19 @@ def _terms(known: Any, bounds: Any) -> tuple[Any, Any, Any, Any, Any]:
     )
 
 
-def _checked(joint: Any) -> np.ndarray:
+def _array(joint: Any) -> np.ndarray:
     try:
         tables = np.asarray(joint.cpu() if hasattr(joint, "cpu") else joint, np.float64, order="C")
     except (TypeError, ValueError) as error:
         raise InformationError("joint: a table of numbers [x1, x2, y] is needed, all rows of one length.") from error
     if tables.ndim not in (3, 4) or 0 in tables.shape:
         raise InformationError(f"joint: needs the axes [x1, x2, y] or [b, x1, x2, y], got shape {list(tables.shape)}.")
-    if not np.isfinite(tables).all():
-        raise InformationError("joint: holds entries that are not finite numbers.")
-    if (tables < 0).any():
-        raise InformationError(f"joint: probabilities and counts are not negative; the least entry is {tables.min()}.")
-    if (tables.sum(axis=(-3, -2, -1)) <= 0).any():
-        raise InformationError("joint: a table without a single count has no information.")
     return tables
+
+
+def _complaint(tables: np.ndarray) -> str:
+    if not np.isfinite(tables).all():
+        return "joint: holds entries that are not finite numbers."
+    if (tables < 0).any():
+        return f"joint: probabilities and counts are not negative; the least entry is {tables.min()}."
+    return "joint: a table without a single count has no information."
