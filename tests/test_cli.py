@@ -49,6 +49,28 @@ def test_evaluate_prints_one_object_and_is_repeatable(capsys):
     assert set(found[0]["by_question"]) <= {"color", "shape", "size", "count", "exist", "where", "relation"}
 
 
+def test_pid_prints_one_object_in_both_modes(capsys):
+    size = ["--kind", "size", "--json"]
+    assert main(["pid", "lab:concat", "--n", "1000", "--k", "4", *size]) == 0
+    found = json.loads(capsys.readouterr().out)
+    terms = found["points"]["before fusion"]["terms"]
+    assert terms["unique_1"]["status"] == "shown"
+    assert terms["unique_1"]["low"] <= terms["unique_1"]["high"]
+    assert main(["pid", "lab:concat", "--n", "4", "--mode", "interventional", *size]) == 0
+    crossed = json.loads(capsys.readouterr().out)
+    atoms = [crossed[atom] for atom in ("unique_1", "unique_2", "redundant", "synergistic")]
+    assert sum(atoms) == pytest.approx(crossed["total"], abs=1e-9)
+    assert crossed["pictures"] == 4
+
+
+def test_pid_refuses_in_one_line(capsys):
+    assert main(["pid", "lab:concat", "--kind", "weather"]) == 2
+    assert main(["pid", "lab:concat", "--n", "30"]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert lines[0].startswith("vlmlens: --kind is one of")
+    assert "30 items so far" in lines[-1]
+
+
 def test_models_lists_every_seed(capsys):
     assert main(["models", "--json"]) == 0
     names = [model["name"] for model in json.loads(capsys.readouterr().out)["models"]]

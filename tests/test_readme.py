@@ -16,16 +16,16 @@ README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
 def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     render(Scene((Thing(0, "red", "circle", "large"),))).save("picture.png")
-    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)
-    assert code is not None
-    exec(compile(code[1], "README.md", "exec"), {})
+    codes = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(codes) == 2
+    exec(compile("\n".join(codes), "README.md", "exec"), {})
     assert "Hiding the hottest region" in capsys.readouterr().out
     assert vlmlens.open_trace("run.safetensors").answer == "red"
 
 
 def test_every_verb_of_the_readme_exists(capsys):
     verbs = set(re.findall(r"^vlmlens (\w+)", README, re.MULTILINE)) - {"shows"}
-    assert verbs == {"models", "inspect", "evaluate", "train", "app"}
+    assert verbs == {"models", "inspect", "pid", "evaluate", "train", "app"}
     for verb in verbs:
         with pytest.raises(SystemExit) as end:
             main([verb, "--help"])

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +26,14 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+# Streamlit's own, measured on its bare widgets; everything else must be clean.
+STREAMLITS_OWN = {
+    "presentation-role-conflict",
+    "scrollable-region-focusable",
+    "svg-img-alt",
+    "nested-interactive",
+    "aria-allowed-attr",
+}
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"][data-test-connection-state="CONNECTED"]'
 LOCAL = re.compile(r"(https?|wss?)://(127\.0\.0\.1|localhost)[:/]|data:|blob:")
 HARMLESS = re.compile(r"_stcore/(health|host-config)")  # asked for below the page's own path: two 404s
@@ -109,6 +119,44 @@ def browser() -> Iterator[Browser]:
 def wait_idle() -> Callable[..., None]:
     """wait_idle(page, timeout=60 s): until the script has run and nothing asked for another run."""
     return _wait_idle
+
+
+@pytest.fixture(scope="session")
+def app() -> Iterator[str]:
+    """The app as `make app` starts it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "vlmlens", "app", "--headless", "--port", str(port)]
+    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"HF_HUB_OFFLINE": "1"})
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(240):
+        try:
+            urllib.request.urlopen(f"{url}/_stcore/health", timeout=1)
+            break
+        except OSError:
+            assert server.poll() is None, "the app ended before it answered"
+            time.sleep(0.25)
+    yield url
+    server.send_signal(signal.SIGINT)
+    try:
+        server.wait(10)
+    except subprocess.TimeoutExpired:
+        server.kill()
+
+
+@pytest.fixture(scope="session")
+def axe_findings() -> Callable[[Page], dict[str, list[str]]]:
+    """axe_findings(page): what is serious and not Streamlit's own, rule -> elements."""
+
+    def find(page: Page) -> dict[str, list[str]]:
+        return {
+            violation["id"]: [node["html"][:160] for node in violation["nodes"]]
+            for violation in Axe().run(page).response["violations"]
+            if violation["impact"] in ("serious", "critical") and violation["id"] not in STREAMLITS_OWN
+        }
+
+    return find
 
 
 @pytest.fixture

@@ -2,20 +2,13 @@
 
 import io
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -25,41 +18,6 @@ from vlmlens.lab.scenes import Scene, Thing
 ROOT = Path(__file__).resolve().parents[2]
 SCENE = Scene((Thing(0, "red", "circle", "large"), Thing(8, "blue", "square", "small")))
 LENS = ".st-key-picture .lens"
-
-# Streamlit's own, measured on its bare widgets; everything else must be clean.
-STREAMLITS_OWN = {
-    "presentation-role-conflict",
-    "scrollable-region-focusable",
-    "svg-img-alt",
-    "nested-interactive",
-    "aria-allowed-attr",
-}
-
-
-@pytest.fixture(scope="module")
-def app() -> Iterator[str]:
-    """The app as `make app` starts it."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "vlmlens", "app", "--headless", "--port", str(port)]
-    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"HF_HUB_OFFLINE": "1"})
-    url = f"http://127.0.0.1:{port}"
-    for _ in range(240):
-        try:
-            urllib.request.urlopen(f"{url}/_stcore/health", timeout=1)
-            break
-        except OSError:
-            assert server.poll() is None, "the app ended before it answered"
-            time.sleep(0.25)
-    yield url
-    server.send_signal(signal.SIGINT)
-    try:
-        server.wait(10)
-    except subprocess.TimeoutExpired:
-        server.kill()
 
 
 def opened(page: Page, url: str, wait_idle: Callable[..., None], **link: str) -> None:
@@ -216,15 +174,9 @@ def test_the_trace_is_saved_and_reopens_without_the_model(app, page, page_proble
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 400])
-def test_nothing_serious_for_axe_and_nothing_sideways(app, new_page, page_problems, wait_idle, scheme, width):
+def test_nothing_serious_for_axe_and_nothing_sideways(app, new_page, axe_findings, wait_idle, scheme, width):
     page = new_page(width, 900, scheme)
     opened(page, app, wait_idle, beside="lab:img2txt")
     page.wait_for_selector('.st-key-picture-lab-img2txt .lens[data-ready="1"]', timeout=30_000)
     assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 2")
-    found = Axe().run(page).response["violations"]
-    serious = {
-        v["id"]: [node["html"][:160] for node in v["nodes"]]
-        for v in found
-        if v["impact"] in ("serious", "critical") and v["id"] not in STREAMLITS_OWN
-    }
-    assert not serious, serious
+    assert not axe_findings(page)

@@ -175,7 +175,9 @@ def of_samples(samples: Samples, draws: int = DRAWS, seed: int = 0) -> Estimate:
         # One correction takes too much, the other too little; and the plug-in itself is uncertain.
         drawn = _terms(decompose(resampled(optimum(table, TOLERANCE), n, draws, rng), TOLERANCE))[:, S]
         ends = sorted((plug_in[S] - null[:, S].mean(), plug_in[S] - drawn.mean()))
+        reached = high[S] if maybe_none else -np.inf
         low[S], high[S], value[S] = ends[0] - T_95 * half[S], ends[1] + T_95 * half[S], np.mean(ends)
+        high[S] = max(high[S], reached)
     for index, (status, _) in enumerate(enough):
         if status == "refused":
             value[index] = low[index] = high[index] = np.nan

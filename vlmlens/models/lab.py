@@ -141,7 +141,7 @@ def _pixels(picture: Picture) -> np.ndarray:
     """uint8 [48, 48, rgb], as `prepare` makes them."""
     if isinstance(picture, Scene):
         return render_array(picture)
-    return np.asarray(as_image(picture).resize((PIXELS, PIXELS), Image.Resampling.BOX))
+    return np.array(as_image(picture).resize((PIXELS, PIXELS), Image.Resampling.BOX))
 
 
 def describe(looks: Sequence[Look]) -> str:

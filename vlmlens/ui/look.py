@@ -32,6 +32,10 @@ _STYLE = """
 .lens-answer small { font-size: 1rem; font-weight: 400; margin-left: 0.5rem; }
 /* Chosen buttons keep the text's own colour: the primary one is too dark to read on the dark ground. */
 .stMain button[role="radio"][aria-checked="true"] { color: inherit; }
+/* Small type and the numbers of sliders: Streamlit's own colours miss the contrast that small type needs. */
+.stMain [data-testid="stCaptionContainer"], .stMain [data-testid="stCaptionContainer"] p { color: inherit; }
+.stMain [data-testid="stCaptionContainer"] { opacity: 0.8; }
+.stMain [data-testid="stSliderThumbValue"], .stMain [data-testid="stSliderThumbValue"] p { color: inherit; }
 @media (max-width: 640px) { .stMainBlockContainer { padding: 3.4rem 0.8rem 1rem; } }
 </style>
 """

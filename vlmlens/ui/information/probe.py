@@ -188,7 +188,7 @@ def _show(found: Live, asked: Asked, k: int, ended: bool) -> None:
                 "points": {p: e.to_dict() for p, e in zip(found.points, found.estimates, strict=True)},
             }
             save("pid", figures, data, _frame(found), f"{asked.model} · {found.n} items, {', '.join(asked.kinds)}")
-            st.code(_as_python(asked, k), language="python")
+            st.code(_as_python(asked, k), language=None)
 
 
 def _later(found: Estimate) -> str:
