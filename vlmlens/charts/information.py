@@ -192,7 +192,7 @@ def gauge(share: "Share") -> Figure:
                 "encoding": {"x": _share_axis("x"), "y": {"datum": 0, "type": "ordinal", "axis": None}},
             }
         ]
-    return figure(body, told, 62)
+    return figure(body, told, 92)
 
 
 def controls(found: "Published") -> Figure:

@@ -229,7 +229,7 @@ def _status(n: int, pair: int, triple: int) -> list[tuple[Status, str]]:
     if n >= ENOUGH * triple:
         synergy = "shown", ""
     elif n >= SOME * triple:
-        synergy = "bracket", f"A bracket, no interval: {few}"
+        synergy = "bracket", f"Synergy is a bracket, no estimate: {few}"
     if unique[0] == "refused":
         synergy = unique
     return [unique, unique, unique, synergy]

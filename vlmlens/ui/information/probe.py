@@ -163,7 +163,7 @@ def _show(found: Live, asked: Asked, k: int, ended: bool) -> None:
             chart(figures["atoms"])
         else:
             quick.bars(quick.of_estimate(chosen), end)
-        if why := next((t.why for t in chosen.terms if t.why), ""):
+        if chosen["unique_1"].status == "shown" and (why := chosen["synergistic"].why):
             st.caption(why)
         share = chosen.share
         told = (
@@ -173,7 +173,10 @@ def _show(found: Live, asked: Asked, k: int, ended: bool) -> None:
         chart(figures["image share"])
     with layers:
         st.markdown("**Layer by layer**")
-        chart(figures["by layer"])
+        if any(t.value == t.value for e in found.estimates for t in e.terms):
+            chart(figures["by layer"])
+        else:
+            st.caption("Nothing can be shown yet.")
         st.caption(
             f"{found.n} items read, {chosen.n} counted · {chosen.states[0]} x {chosen.states[1]} states, "
             f"{chosen.states[2]} answers · accuracy {found.accuracy:.3f} · solutions certified to {chosen.gap:.0e} bit"

@@ -22,11 +22,19 @@ class Bar:
     low: float = float("nan")
     high: float = float("nan")
     null: float = 0.0
+    note: str = "n/a"  # in place of a value
 
 
 def of_estimate(found: Estimate) -> list[Bar]:
     return [
-        Bar(t.value if t.status == "shown" else float("nan"), t.low, t.high, max(0.0, t.null_high)) for t in found.terms
+        Bar(
+            t.value if t.status == "shown" else float("nan"),
+            t.low,
+            t.high,
+            max(0.0, t.null_high),
+            "bracket" if t.status == "bracket" else "n/a: too few samples",
+        )
+        for t in found.terms
     ]
 
 
@@ -37,38 +45,32 @@ def of_pid(pid: PID) -> list[Bar]:
 def bars(rows: Sequence[Bar], end: float) -> None:
     """Draw the four atoms on an axis from 0 to `end` bits."""
 
-    def at(bits: float) -> str:
-        return f"{100 * min(1.0, max(0.0, bits) / end):.2f}%"
+    def at(bits: float) -> float:
+        return 100 * min(1.0, max(0.0, bits) / end)
 
-    parts = []
-    for index, (atom, row) in enumerate(zip(ATOMS, rows, strict=True)):
-        top = index * ROW
-        parts.append(
-            f'<rect x="0" y="{top + 1}" width="{at(row.null)}" height="{ROW - 2}" fill="{NULL}" opacity=".3"/>'
-        )
+    def block(left: float, width: float, top: int, height: int, color: str, opacity: float = 1.0) -> str:
+        place = f"position:absolute;left:{left:.2f}%;width:{width:.2f}%;top:{top}px;height:{height}px"
+        return f'<div style="{place};background:{color};opacity:{opacity}"></div>'
+
+    lines = []
+    for atom, row in zip(ATOMS, rows, strict=True):
         known = row.value == row.value
+        parts = [block(0, at(row.null), 1, ROW - 2, NULL, 0.3)]
         if known:
-            fill = ATOM_COLORS[atom]
-            parts.append(f'<rect x="0" y="{top + 6}" width="{at(row.value)}" height="{ROW - 12}" fill="{fill}"/>')
+            parts.append(block(0, at(row.value), 6, ROW - 12, ATOM_COLORS[atom]))
         if row.low == row.low:
-            y = top + ROW // 2
-            line = f'x1="{at(row.low)}" x2="{at(row.high)}" y1="{y}" y2="{y}" stroke="{LINE}" stroke-width="2"'
-            parts.append(f"<line {line}/>")
-        said = f"{row.value:.3f}" if known else "n/a"
-        right = max(x for x in (row.value, row.high, row.null) if x == x)
-        parts.append(f'<text x="{at(right)}" dx="6" y="{top + 17}" font-size="11" fill="currentColor">{said}</text>')
-    names = "".join(
-        f'<text x="{LABELS - 6}" y="{index * ROW + 17}" font-size="11" text-anchor="end" fill="currentColor" '
-        f'opacity=".7">{atom}</text>'
-        for index, atom in enumerate(ATOMS)
-    )
-    height = len(ATOMS) * ROW
+            parts.append(block(at(row.low), at(row.high) - at(row.low), ROW // 2 - 1, 2, LINE))
+        right = at(max(x for x in (row.value, row.high, row.null) if x == x))
+        said = f"{row.value:.3f}" if known else row.note
+        parts.append(f'<div style="position:absolute;left:calc({right:.2f}% + 6px);line-height:{ROW}px">{said}</div>')
+        name = f'<div style="width:{LABELS}px;padding-right:6px;text-align:right;line-height:{ROW}px">{atom}</div>'
+        track = f'<div style="position:relative;flex:1;margin-right:48px;height:{ROW}px">{"".join(parts)}</div>'
+        lines.append(f'<div style="display:flex">{name}{track}</div>')
     told = ", ".join(
         f"{atom} {row.value:.3f}" if row.value == row.value else f"{atom} n/a"
         for atom, row in zip(ATOMS, rows, strict=True)
     )
     st.html(
-        f'<div role="img" aria-label="Bits so far: {told}" style="display:flex;height:{height + 40}px">'
-        f'<svg width="{LABELS}" height="{height}">{names}</svg>'
-        f'<svg width="100%" height="{height}" style="overflow:visible;margin-right:48px">{"".join(parts)}</svg></div>'
+        f'<div role="img" aria-label="Bits so far: {told}" style="font-size:11px;height:{len(ATOMS) * ROW + 40}px">'
+        f"{''.join(lines)}</div>"
     )
