@@ -147,3 +147,14 @@ def test_the_published_protocol_stands_beside_its_controls():
 def test_an_unknown_view_in_a_link_opens_the_first():
     at = start("Nonsense")
     assert next(iter(VIEWS.values())).question in told(at)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("text", "the question alone"), ("image", "the picture alone"), ("either", "either"), ("both", "both together")],
+)
+def test_planted_scenes_show_their_atom_in_a_trained_model(name, said):
+    at = start("Gates")
+    at.segmented_control(key="planted").set_value(name).run()
+    settle(at)
+    assert f"{said}" in next(text.value for text in at.markdown if text.value.startswith("Over 8 scenes"))

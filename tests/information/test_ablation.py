@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from vlmlens.information.ablation import ITEMS, PUBLISHED, PUBLISHED_TEXT, SCENES, ablate, order_probability
+from vlmlens.information.ablation import ITEMS, PUBLISHED, PUBLISHED_TEXT, SCENES, ablate, order_probability, over_seeds
 
 ORDER = sorted(PUBLISHED, key=lambda name: -PUBLISHED[name])
 
@@ -135,3 +135,11 @@ def test_the_accuracy_is_that_of_its_own_answers(readings, model):
     assert readings[-1].accuracy == pytest.approx(right)
     assert ITEMS >= 400
     assert SCENES >= 2
+
+
+def test_the_interval_over_seeds_is_students():
+    mean, low, high = over_seeds([0.4, 0.5, 0.6, float("nan")])
+    half = 4.3027 * 0.1 / np.sqrt(3)  # two degrees of freedom
+    assert (mean, low, high) == pytest.approx((0.5, 0.5 - half, 0.5 + half), abs=1e-4)
+    assert np.isnan(over_seeds([0.4])[1:]).all()
+    assert np.isnan(over_seeds([])).all()

@@ -1,6 +1,7 @@
 """A growing estimate ends where one over everything at once begins, however the readings came in."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from vlmlens.information import InformationError, estimate
 from vlmlens.information.estimate import TERMS
 from vlmlens.information.representational import REFIT, Running
+from vlmlens.lab.sample import take
 from vlmlens.models.many import Readings, joined
 
 
@@ -143,3 +145,34 @@ def test_after_a_refusal_it_goes_on():
         running.estimates()
     running.add(readings(40, seed=1))
     assert running.estimates(0, draws=2)[0].n == 40
+
+
+def planted_behaviour(name: str, items, rng) -> np.ndarray:
+    """Answers that follow the question alone, the picture alone (how many things it holds), or half of each."""
+    words = np.unique([item.question.text for item in items], return_inverse=True)[1]
+    things = np.array([len(item.scene.things) for item in items])
+    if name == "blind":
+        return words
+    return things if name == "image only" else np.where(rng.random(len(items)) < 0.5, words, 4 + things)
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("blind", "What decides is in the question alone; the picture adds nothing"),
+        ("image only", "What decides is in the picture alone; the question adds nothing"),
+        ("additive", "The answer takes from the picture and from the question"),
+    ],
+)
+def test_planted_behaviour_gets_the_right_words_from_a_models_own_states(model, name, start):
+    items = take("test", 0, 2000, kinds=("color",))  # 1000 of them counted
+    vlm, running = model("lab:concat"), Running(8)
+    answers = planted_behaviour(name, items, np.random.default_rng(0))
+    seen = 0
+    for part in vlm.read([item.scene for item in items], [item.question.text for item in items]):
+        said = np.eye(10, dtype=np.float32)[answers[seen : seen + len(part)]]
+        running.add(replace(part, probabilities=said))
+        seen += len(part)
+    (found,) = running.estimates(0, final=True)
+    assert found.n == 1000
+    assert found.sentence("the picture", "the question").startswith(start)

@@ -8,8 +8,13 @@ from vlmlens.charts.figure import AFTER, BEFORE, QUIET, Figure, figure, rows
 LINE = "M0,-1.4L0,1.4"
 
 
-def shares(measured: Mapping[str, Sequence[float]], published: Mapping[str, float], ruler: str) -> Figure:
-    """One row a wiring: a dot for each training seed, an upright line for the published figure."""
+def shares(
+    measured: Mapping[str, Sequence[float]],
+    published: Mapping[str, float],
+    ruler: str,
+    intervals: Mapping[str, tuple[float, float]] | None = None,
+) -> Figure:
+    """One row a wiring: a dot for each training seed, the interval of their mean, the published figure as a line."""
     names = list(published)
     dots = [(place, value) for place, name in enumerate(names) for value in measured.get(name, ()) if value == value]
     absent = [place for place, name in enumerate(names) if not any(v == v for v in measured.get(name, ()))]
@@ -65,11 +70,21 @@ def shares(measured: Mapping[str, Sequence[float]], published: Mapping[str, floa
         "mark": {"type": "text", "text": "n/a", "align": "left"},
         "encoding": {"x": axis, "y": place},
     }
+    ends = [(names.index(name), *found) for name, found in (intervals or {}).items() if found[0] == found[0]]
+    whiskers = {
+        "data": rows(
+            place=[p for p, _, _ in ends], low=[low for _, low, _ in ends], high=[high for _, _, high in ends]
+        ),
+        "mark": {"type": "rule", "strokeWidth": 2, "color": QUIET},
+        "encoding": {"x": axis | {"field": "low"}, "x2": {"field": "high"}, "y": place},
+    }
     told = f"Image shares ({ruler}): " + "; ".join(
         f"{name} {', '.join(f'{v:.2f}' for v in measured.get(name, ()))}, published {published[name]:.3f}"
         for name in names
     )
-    return figure({"layer": [points, *([words] if absent else [])]}, told, 40 * len(names) + 60)
+    return figure(
+        {"layer": [*([whiskers] if ends else []), points, *([words] if absent else [])]}, told, 40 * len(names) + 60
+    )
 
 
 def against_truth(names: Sequence[str], true: Sequence[float], found: Sequence[Sequence[float]]) -> Figure:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
+from scipy.stats import t as student
 
 from vlmlens.information.clusters import K
 from vlmlens.information.estimate import Estimate
@@ -112,6 +113,16 @@ def _reading(name: str, kind: str, point: str, found: Estimate, accuracy: float)
 def _who(name: str) -> tuple[str, int]:
     wiring, _, seed = name.removeprefix("lab:").partition("@")
     return wiring, int(seed or 0)
+
+
+def over_seeds(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean over training seeds and its 95 % interval (Student's t); NaN for what fewer than two seeds cannot tell."""
+    known = np.array([value for value in values if value == value])
+    if len(known) < 2:
+        return (float(known.mean()) if len(known) else np.nan), np.nan, np.nan
+    half = float(student.ppf(0.975, len(known) - 1) * known.std(ddof=1) / np.sqrt(len(known)))
+    mean = float(known.mean())
+    return mean, max(0.0, mean - half), min(1.0, mean + half)
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,9 @@ class Estimate:
         """One row a term."""
         return pd.DataFrame([asdict(term) for term in self.terms])
 
+    def _repr_html_(self) -> str:
+        return f"<p>{self.sentence()}</p>{self.to_frame().to_html(index=False, float_format='%.3f')}"
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "terms": {term.name: _without_nan(asdict(term)) for term in self.terms},

@@ -78,6 +78,10 @@ class Interventional:
         named = [*self.layers, ("output", self.pid)]
         return pd.DataFrame([{"point": name, **pid.to_dict()} for name, pid in named])
 
+    def _repr_html_(self) -> str:
+        said = self.sentence().replace("**", "")
+        return f"<p>{said}</p>{self.to_frame().to_html(index=False, float_format='%.3f')}"
+
     def to_dict(self) -> dict[str, Any]:
         share, behaviour = self.image_share, self.behavioural_share
         return {

@@ -85,36 +85,35 @@ def result(key: Hashable, label: str, task: Callable[[Progress], T], *, keep: bo
     return value
 
 
-def live(
-    key: Hashable, label: str, task: Callable[[Progress], Iterator[T]], draw: Callable[[T, bool], None]
-) -> T | None:
+def live(key: Hashable, label: str, task: Callable[[Progress], Iterator[T]], draw: Callable[[T, bool], None]) -> None:
     """Draw the latest of what `task` yields, again and again until it ends; then once more with True.
 
-    Work that was stopped keeps what it had. Returns the last value once the work has ended, None before.
+    Work that was stopped keeps what it had. Whoever asks for the same thing shares the work, its Pause and its Stop.
 
     Raises what the task raised before it yielded anything.
     """
     job = _job(key, label, task)
-    job.done.wait(FIRST)
+    last = job.done.wait(FIRST)
 
-    @st.fragment(run_every=None if job.done.is_set() else REDRAW)
+    @st.fragment(run_every=None if last else REDRAW)
     def redraw() -> None:
-        value, ended = job.value, job.done.is_set()
-        if ended and not drawn_last:
+        if job.done.is_set() and not last:
             st.rerun(scope="app")
-        if not ended:
+        if not last:
             _steer(job, key)
-        if value is not None:
-            draw(value, ended)
+        if job.value is None:
+            return
+        try:
+            draw(job.value, last)
+        except Exception as error:  # a fragment runs without the page and its guard
+            st.error(in_words(error))
 
-    drawn_last = job.done.is_set()
-    if drawn_last and job.error is not None:
+    if last and job.error is not None:
         if job.value is None:
             _forget(key)
             raise job.error
         _ended_early(job.error, job.progress.doing, key)
     redraw()
-    return job.value if drawn_last else None
 
 
 def _job(key: Hashable, label: str, task: Callable[[Progress], Any]) -> Job:

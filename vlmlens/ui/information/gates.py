@@ -1,13 +1,18 @@
 """Gates: two inputs, one output, and the decomposition moving as the gate does."""
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from vlmlens import charts
-from vlmlens.information import GATES, decompose, gate, mixture
+from vlmlens.information import GATES, Interventional, decompose, gate, interventional, mixture
+from vlmlens.lab.planted import PLANTED, planted
+from vlmlens.progress import Progress
+from vlmlens.ui import results
 from vlmlens.ui.information import words
-from vlmlens.ui.information.common import save, titled
-from vlmlens.ui.look import chart
+from vlmlens.ui.information.common import pick_model, save, titled
+from vlmlens.ui.jobs import result
+from vlmlens.ui.look import chart, guard
 
 MIXED = "a mixture"
 MIXABLE = ("AND", "XOR", "UNQ", "RDN")
@@ -55,15 +60,39 @@ def draw() -> None:
         chart(figure)
         st.caption(f"Certified to {max(pid.gap, 1e-12):.0e} bit.")
         save("gate", {"atoms": figure}, {"gate": chosen, "noise": noise, **pid.to_dict()}, _frame(table), str(chosen))
+    with guard():
+        _scenes()
+
+
+def _scenes() -> None:
+    """The same four atoms in a trained model: scenes whose answers need the words, the picture, either, or both."""
+    st.markdown("**The same with a trained model and scenes built for it**")
+    left, right = st.columns([1, 2], gap="large")
+    with left:
+        model = pick_model()
+        name = st.segmented_control(
+            "What the answer needs", list(PLANTED), default="both", key="planted", required=True
+        )
+        row = PLANTED[name or "both"]
+        st.caption(row.sentence)
+    with right:
+        vlm = results.model(model)
+
+        def work(progress: Progress) -> Interventional:
+            scenes, questions, weights = planted(name or "both")
+            told = f"{len(scenes)} scenes and {len(questions)} questions"
+            return interventional(vlm, scenes, questions, weights=weights, ensemble=told, tol=1e-4, progress=progress)
+
+        found = result(("planted", vlm.name, name), "Asking", work)
+        titled(found.sentence(), words.INTERVENTIONAL)
+        chart(charts.exact(found.pid, end=1.0))
 
 
 def _even(table: np.ndarray) -> np.ndarray:
     return table.sum(axis=2, keepdims=True) / table.shape[2] * np.ones_like(table)
 
 
-def _frame(table: np.ndarray) -> object:
-    import pandas as pd
-
+def _frame(table: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {"picture": a, "words": b, **{f"P(output {y})": round(float(p), 3) for y, p in enumerate(row / row.sum())}}

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from vlmlens import charts
-from vlmlens.information.ablation import PUBLISHED, PUBLISHED_TEXT, Reading, ablate, order_probability
+from vlmlens.information.ablation import PUBLISHED, PUBLISHED_TEXT, Reading, ablate, order_probability, over_seeds
 from vlmlens.lab.weights import SEEDS, LabName
 from vlmlens.progress import Progress
 from vlmlens.ui import pool
@@ -86,7 +86,9 @@ def _show(readings: Sequence[Reading], ruler: str, kind: str, how: str) -> None:
         measured = {name: [r.share for r in rows if r.wiring == name] for name in PUBLISHED}
         order = order_probability(measured)
         titled(order.sentence(), words.ABLATION)
-        chart(charts.shares(measured, PUBLISHED, ruler))
+        intervals = {name: over_seeds(values)[1:] for name, values in measured.items()}
+        drawn = charts.shares(measured, PUBLISHED, ruler, intervals)
+        chart(drawn)
         st.caption(f"{how} · accuracies {min(r.accuracy for r in rows):.3f} to {max(r.accuracy for r in rows):.3f}")
         _by_point(chosen, ruler)
     with bits:
@@ -111,7 +113,7 @@ def _show(readings: Sequence[Reading], ruler: str, kind: str, how: str) -> None:
     frame = pd.DataFrame([r.to_dict() for r in rows])
     save(
         "ablation",
-        {"image shares": charts.shares(measured, PUBLISHED, ruler), "bits": figure},
+        {"image shares": drawn, "bits": figure},
         {"ruler": ruler, "place": place, "how": how, "readings": [r.to_dict() for r in rows], "published": PUBLISHED},
         frame,
         f"fusion ablation · {ruler} · {place}",
