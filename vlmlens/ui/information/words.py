@@ -44,8 +44,9 @@ SHAP = (
 ABLATION = (
     "The ablation",
     "Dots: one trained model each, three seeds a wiring; grey: 95 % interval of their mean (Student's t). Upright "
-    "lines: image shares published for RoBERTa + ViT on VQAv2 (arXiv 2511.19470). Another task, other encoders, another "
-    "estimator: the order can be compared, the numbers cannot. *Rulers disagree*: choose what is measured and where.",
+    "lines: image shares published for RoBERTa + ViT on VQAv2 (arXiv 2511.19470). Another task, other encoders, "
+    "another estimator: the order can be compared, the numbers cannot. *Rulers disagree*: choose what is measured and "
+    "where.",
 )
 TRUST = (
     "Trying the estimator",
