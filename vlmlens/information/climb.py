@@ -25,6 +25,7 @@ PLAIN_POWER = 1.8  # of the step without momentum; below 2 it converged on every
 # Sums may be reordered; that there are infinities and what is not a number may not be forgotten.
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract"}}
 compiled = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)  # for what is compiled to call
+inlined = njit(inline="always")  # in the one place that calls it, so that it is compiled once and not twice
 exactly = njit(nogil=True, error_model="numpy", fastmath={"contract"})
 
 
@@ -46,7 +47,7 @@ def measure(tables: np.ndarray, p1: np.ndarray, p2: np.ndarray, known: np.ndarra
     """
     for b in range(len(tables)):
         total, sound = 0.0, True
-        for cell in tables[b].flat:
+        for cell in tables[b].reshape(tables[b].size):
             total += cell
             sound &= 0 <= cell < np.inf
         if not (sound and total > 0):
@@ -55,7 +56,7 @@ def measure(tables: np.ndarray, p1: np.ndarray, p2: np.ndarray, known: np.ndarra
     return True
 
 
-@compiled
+@inlined
 def _measure(table: np.ndarray, total: float, p1: np.ndarray, p2: np.ndarray, known: np.ndarray) -> None:
     rows, columns, labels = table.shape
     together = entropy = 0.0  # together: -H(Y | X1, X2)
@@ -99,9 +100,9 @@ def _certainty(p: np.ndarray) -> float:
 @kept_on_disk
 def start(p1: np.ndarray, p2: np.ndarray, r: np.ndarray, v: np.ndarray) -> None:
     """Where to start: R as if the sources were independent given the outcome, V even. Arguments as of `climb`."""
-    r[:] = 0.0
-    v[:] = 1.0
     for b in range(len(p1)):
+        _fill(r[b], 0.0)
+        _fill(v[b], 1.0)
         for y in range(p1.shape[2]):
             outcome = 0.0
             for i in range(p1.shape[1]):
@@ -136,7 +137,7 @@ def climb(
         spent[b] = _climb(p1[b], p2[b], r[b], v[b], found[b], tol, most)
 
 
-@compiled
+@inlined
 def _climb(
     p1: np.ndarray, p2: np.ndarray, best_r: np.ndarray, best_v: np.ndarray, found: np.ndarray, tol: float, most: int
 ) -> int:
