@@ -1,11 +1,15 @@
 """Where the optimum lies and between which bounds: every table climbs, and Newton's method takes those that crawl."""
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from vlmlens.information.newton import finish
 
+TABLES_A_THREAD = 16  # at least; fewer are not worth another thread
 # Iterations before Newton's method, at least and for each unknown of its linear system: most tables are solved by then,
 # and to climb on would take longer.
 NEWTON_AFTER = 1000
@@ -36,7 +40,11 @@ def search(p1: np.ndarray, p2: np.ndarray, tol: float, most: int, device: str = 
     first = min(most, max(NEWTON_AFTER, NEWTON_AFTER_PER_UNKNOWN * (p1[0].size + p2[0].size)))
     start(p1, p2, r, v)
     if device == "cpu":
-        climb(p1, p2, r, v, found, spent, tol, first)
+
+        def some(part: slice) -> None:
+            climb(p1[part], p2[part], r[part], v[part], found[part], spent[part], tol, first)
+
+        _side_by_side(some, len(p1))
     else:
         from vlmlens.information import gpu
 
@@ -55,6 +63,18 @@ def search(p1: np.ndarray, p2: np.ndarray, tol: float, most: int, device: str = 
             spent[b] += more[0]
     found[:, 0] = np.minimum(found[:, 0], found[:, 1])  # rounding can put them past each other
     return Search(found, spent, r, v)
+
+
+def _side_by_side(some: Callable[[slice], None], count: int) -> None:
+    """Do `some` for all of `count` tables, on as many threads as there are cores; what is compiled holds no lock."""
+    few = count < 2 * TABLES_A_THREAD
+    threads = 1 if few else min(os.cpu_count() or 1, count // TABLES_A_THREAD)  # to count cores takes 20 us
+    if threads == 1:
+        some(slice(None))
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        cuts = [count * thread // threads for thread in range(threads + 1)]  # in one piece: else it is compiled anew
+        list(pool.map(some, map(slice, cuts, cuts[1:])))
 
 
 def _newton(p1: np.ndarray, p2: np.ndarray, r: np.ndarray, v: np.ndarray, tol: float) -> tuple[np.ndarray, np.ndarray]:
