@@ -141,8 +141,8 @@ def test_a_bracket_lies_about_the_true_synergy(name):
 @pytest.mark.parametrize(
     ("plant", "start"),
     [
-        (lambda seed: told(1000, seed, 0.0, 0.6), "What decides is in text alone; image adds nothing"),
-        (lambda seed: told(1000, seed, 0.6, 0.0), "What decides is in image alone; text adds nothing"),
+        (lambda seed: told(1000, seed, 0.0, 0.6), "What decides is in text alone; nothing of its own in image"),
+        (lambda seed: told(1000, seed, 0.6, 0.0), "What decides is in image alone; nothing of its own in text"),
         (lambda seed: each_a_half(1000, seed), "The answer takes from image and from text"),
         (lambda seed: told(1000, seed, 0.0, 0.0), "Inconclusive"),
     ],
@@ -157,7 +157,7 @@ def test_the_same_thing_twice_is_said_to_be_either():
     x, _, y = told(1000, 0, 0.6, 0.0)
     found = of_samples(Samples.of(x, x, y))
     assert found.sentence("image", "text") == (
-        "By this measure image and text tell the same: neither adds anything of its own."
+        "By this measure image and text tell the same: nothing in either is its own."
     )
     assert found.share.why.startswith("n/a")
 

@@ -159,8 +159,8 @@ def planted_behaviour(name: str, items, rng) -> np.ndarray:
 @pytest.mark.parametrize(
     ("name", "start"),
     [
-        ("blind", "What decides is in the question alone; the picture adds nothing"),
-        ("image only", "What decides is in the picture alone; the question adds nothing"),
+        ("blind", "What decides is in the question alone; nothing of its own in the picture"),
+        ("image only", "What decides is in the picture alone; nothing of its own in the question"),
         ("additive", "The answer takes from the picture and from the question"),
     ],
 )

@@ -82,12 +82,12 @@ class Estimate:
             return f"Too few samples to say anything yet: {u1.why}"
         both = "Together they tell more than apart." if synergy.status == "shown" and synergy.clear else ""
         if u1.clear and u2.clear:
-            said = f"The answer takes from {first} and from {second} what the other does not have."
+            said = f"The answer takes from {first} and from {second}, each something that the other does not have."
         elif u1.clear or u2.clear:
             one, other = (first, second) if u1.clear else (second, first)
-            said = f"What decides is in {one} alone; {other} adds nothing of its own that can be told from chance."
+            said = f"What decides is in {one} alone; nothing of its own in {other} can be told from chance."
         elif redundant.clear:
-            said = f"By this measure {first} and {second} tell the same: neither adds anything of its own."
+            said = f"By this measure {first} and {second} tell the same: nothing in either is its own."
         elif both:
             return f"Neither {first} nor {second} tells anything alone; {both[0].lower()}{both[1:]}"
         else:
