@@ -1,5 +1,6 @@
 """The Information page's logic, without a browser: what is computed, what is refused, what goes wrong in words."""
 
+import json
 import time
 from pathlib import Path
 
@@ -158,3 +159,22 @@ def test_planted_scenes_show_their_atom_in_a_trained_model(name, said):
     at.segmented_control(key="planted").set_value(name).run()
     settle(at)
     assert f"{said}" in next(text.value for text in at.markdown if text.value.startswith("Over 8 scenes"))
+
+
+def test_the_wirings_view_tells_the_committed_figures():
+    """The mean shares by reading point, and how far apart hindered wirings are, computed anew from the files."""
+    readings = json.loads((ROOT / "assets" / "information" / "ablation.json").read_text())["readings"]
+    rows = json.loads((ROOT / "assets" / "information" / "conditions.json").read_text())["rows"]
+    at = start("Wirings")
+    by_point = next(frame.value for frame in at.dataframe if "order shown" in frame.value).set_index("read")
+    for point, row in by_point.iterrows():
+        for wiring in ("img2txt", "txt2img", "concat", "bidirectional"):
+            found = [
+                r["share"]
+                for r in readings
+                if (r["ruler"], r["kind"], r["point"], r["wiring"]) == ("representational", "color", point, wiring)
+                and r["share"] is not None
+            ]
+            assert row[wiring] == (f"{np.mean(found):.2f}" if found else "n/a")
+    shipped = [row["by_kind"]["size"]["image_share"] for row in rows if row["condition"] == "as shipped"]
+    assert f"lie within {np.ptp(shipped):.3f} of each other as shipped" in told(at)

@@ -149,7 +149,7 @@ class Game:
             grid=Grid.regular(self.grid, range(1, 1 + self.cells), picture.size),
         )
 
-    def hidden_probability(self, picture, question, candidate, keys, progress=None):
+    def hidden_probability(self, prepared, candidate, keys, progress=None):
         assert not keys[:, [0, 1 + self.cells]].any()  # neither the start nor the instruction is ever hidden
         self.asked += len(keys)
         readable = np.delete(~keys, [0, 1 + self.cells], axis=1)

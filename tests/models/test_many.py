@@ -189,7 +189,7 @@ def test_where_nothing_is_hidden_the_answer_is_the_plain_one(any_model, scenes):
     best = int(logits[0].argmax())
     keys = np.zeros((3, prepared.length), bool)
     keys[2, prepared.segments == Segment.IMAGE] = True
-    found = any_model.hidden_probability(picture, question, best, keys)
+    found = any_model.hidden_probability(prepared, best, keys)
     plain = float(logits.double().softmax(-1)[0, best])
     np.testing.assert_allclose(found[:2], plain, atol=1e-5)
     assert abs(found[2] - plain) > 1e-4
@@ -201,12 +201,13 @@ def test_where_nothing_is_hidden_the_answer_is_the_plain_one(any_model, scenes):
 
 def test_hiding_in_batches_of_any_size_is_the_same(any_model, scenes, monkeypatch):
     picture, question = as_image(scenes[1]), QUESTIONS[2]
-    keys = np.random.default_rng(0).random((5, any_model.prepare(picture, question).length)) < 0.3
+    prepared = any_model.prepare(picture, question)
+    keys = np.random.default_rng(0).random((5, prepared.length)) < 0.3
     keys[:, -1] = False
-    together = any_model.hidden_probability(picture, question, 3, keys)
+    together = any_model.hidden_probability(prepared, 3, keys)
     monkeypatch.setattr(any_model, "variants_at_once", 2)
-    np.testing.assert_allclose(any_model.hidden_probability(picture, question, 3, keys), together, atol=1e-6)
-    assert any_model.hidden_probability(picture, question, 3, keys[:0]).shape == (0,)
+    np.testing.assert_allclose(any_model.hidden_probability(prepared, 3, keys), together, atol=1e-6)
+    assert any_model.hidden_probability(prepared, 3, keys[:0]).shape == (0,)
 
 
 def test_token_states_are_one_row_a_token(any_model, scenes):

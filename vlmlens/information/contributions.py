@@ -124,7 +124,7 @@ def mm_shap(
     hidden = np.stack([_walk(order) for order in orders])  # [order, step, player]
     steps = hidden.shape[1]
     rows, where = np.unique(hidden.reshape(-1, len(groups)), axis=0, return_inverse=True)
-    probability = vlm.hidden_probability(picture, question, candidate, rows @ member, progress)
+    probability = vlm.hidden_probability(prepared, candidate, rows @ member, progress)
     walked = probability[where.ravel()].reshape(len(orders), steps)
     added = np.zeros((len(orders), len(groups)))
     for row, order, gains in zip(added, orders, np.diff(walked), strict=True):

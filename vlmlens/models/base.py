@@ -169,13 +169,12 @@ class VLM(ABC):
         prepared = self.prepare(as_image(picture), question)
         keys = np.zeros((len(knockouts), prepared.length), bool)
         keys[:, prepared.grid.positions] = knockouts
-        return self.hidden_probability(picture, question, candidate, keys, progress)
+        return self.hidden_probability(prepared, candidate, keys, progress)
 
     def hidden_probability(
-        self, picture: Picture, question: str, candidate: int, keys: np.ndarray, progress: Progress | None = None
+        self, prepared: Prepared, candidate: int, keys: np.ndarray, progress: Progress | None = None
     ) -> np.ndarray:
-        """The same for any positions: bool [variant, position] to [variant]."""
-        prepared = self.prepare(as_image(picture), question)
+        """The same for any positions of what is prepared: bool [variant, position] to [variant]."""
         found = []
         starts = range(0, len(keys), self.variants_at_once)
         for start in (progress or Progress()).over(starts, len(starts), "batch"):

@@ -41,9 +41,8 @@ class LabVLM(VLM):
 
     def prepare(self, picture: Image.Image, question: str) -> Prepared:
         words = known_words(question)
-        small = picture.resize((PIXELS, PIXELS), Image.Resampling.BOX) if picture.size != (PIXELS, PIXELS) else picture
         with torch.inference_mode(), self.listening():
-            image, text, mask = self.model.encode(torch.from_numpy(np.asarray(small)[None].copy()), encode([question]))
+            image, text, mask = self.model.encode(torch.from_numpy(_pixels(picture)[None]), encode([question]))
         segments = np.array([Segment.IMAGE] * PATCHES + [Segment.QUESTION] * len(words), np.int8)
         return Prepared(
             question=question,
@@ -138,7 +137,7 @@ class LabVLM(VLM):
 
 
 def _pixels(picture: Picture) -> np.ndarray:
-    """uint8 [48, 48, rgb], as `prepare` makes them."""
+    """uint8 [48, 48, rgb], whatever the picture's size."""
     if isinstance(picture, Scene):
         return render_array(picture)
     return np.array(as_image(picture).resize((PIXELS, PIXELS), Image.Resampling.BOX))

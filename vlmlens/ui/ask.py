@@ -18,22 +18,10 @@ def ask(request: Request) -> None:
     """Draw the widgets that `asked` reads; the address follows, so that the link restores what is asked."""
     if message := st.session_state.get("lost"):
         st.warning(message)
-    names = [model.name for model in list_models()]
-    others = [name for name in (request.model, *request.beside) if name not in names]
-    st.selectbox(
-        "Model",
-        [*names, *others],
-        key="model",
-        accept_new_options=True,
-        help="The lab's own models answer questions about lab scenes, without network or GPU. For a Hugging Face model "
-        "of the LLaVA-1.5 family type its hub name (org/name) or the path of its folder. A seed of the lab's: "
-        "lab:concat@1.",
-    )
-    pick_picture()
-    pick_question(request)
+    pick_input(request)
     st.multiselect(
         "Side by side with",
-        list(dict.fromkeys([*names, *others])),
+        _names(request.model, *request.beside),
         key="beside",
         help="The same picture and question, asked of other models too.",
     )
@@ -41,7 +29,34 @@ def ask(request: Request) -> None:
     remember(request)
 
 
-def pick_question(request: Request) -> None:
+def pick_input(request: Request) -> None:
+    """The widgets of one model, one picture and one question."""
+    pick_model()
+    _pick_picture()
+    _pick_question(request)
+
+
+def pick_model() -> str:
+    """The model's name."""
+    names = _names(*filter(None, [st.session_state.get("model")]))
+    chosen = st.selectbox(
+        "Model",
+        names,
+        key="model",
+        accept_new_options=True,
+        help="The lab's own models answer questions about lab scenes, without network or GPU. For a Hugging Face model "
+        "of the LLaVA-1.5 family type its hub name (org/name) or the path of its folder. A seed of the lab's: "
+        "lab:concat@1.",
+    )
+    return str(chosen or names[0])
+
+
+def _names(*more: str) -> list[str]:
+    """The models on offer, and whatever else is asked for."""
+    return list(dict.fromkeys([*(model.name for model in list_models()), *more]))
+
+
+def _pick_question(request: Request) -> None:
     st.text_input(
         "Question", key="question", max_chars=6000, help="Lab models know colors, shapes, sizes, numbers and places."
     )
@@ -56,7 +71,7 @@ def pick_question(request: Request) -> None:
         )
 
 
-def pick_picture() -> None:
+def _pick_picture() -> None:
     number = st.session_state.setdefault("upload_number", 0)
     st.file_uploader(
         "Picture: drop, paste or pick a file",

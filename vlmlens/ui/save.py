@@ -20,19 +20,20 @@ def save(trace: Trace, place: int, check: CausalCheck | None) -> None:
         return
     with popover:
         st.caption("The link in the address bar restores this page.")
-        _file("Trace (reopens here without the model)", lambda: trace_bytes(trace), "trace.safetensors")
-        _file("Numbers, JSON", lambda: _json(trace, check), "numbers.json")
-        _file("Budget, CSV", lambda: _csv(budget(trace).to_frame()), "budget.csv")
-        _file("Contribution, CSV", lambda: _csv(contributions(trace).to_frame()), "contribution.csv")
-        _file("Tokens and attention, CSV", lambda: _csv(trace.to_frame()), "tokens.csv")
+        download("Trace (reopens here without the model)", lambda: trace_bytes(trace), "trace.safetensors")
+        download("Numbers, JSON", lambda: _json(trace, check), "numbers.json")
+        download("Budget, CSV", lambda: _csv(budget(trace).to_frame()), "budget.csv")
+        download("Contribution, CSV", lambda: _csv(contributions(trace).to_frame()), "contribution.csv")
+        download("Tokens and attention, CSV", lambda: _csv(trace.to_frame()), "tokens.csv")
         if image_maps(trace)[0]:
-            _file("Picture with the map, PNG", lambda: _overlay(trace, place), "map.png")
+            download("Picture with the map, PNG", lambda: _overlay(trace, place), "map.png")
         figure = st.selectbox("Figure", [f for f in FIGURES if f != "causal check" or check], key="save-figure")
         kind = st.segmented_control("As", charts.FORMATS, default="html", key="save-kind", required=True) or "html"
-        _file(f"Figure, {kind.upper()}", lambda: _figure(trace, check, str(figure), kind), f"{figure}.{kind}")
+        download(f"Figure, {kind.upper()}", lambda: _figure(trace, check, str(figure), kind), f"{figure}.{kind}")
 
 
-def _file(label: str, make: Callable[[], bytes], name: str) -> None:
+def download(label: str, make: Callable[[], bytes], name: str) -> None:
+    """A button whose file is made when it is pressed."""
     st.download_button(label, make, f"vlmlens-{name}", key=f"save-{label}", on_click="ignore", width="stretch")
 
 

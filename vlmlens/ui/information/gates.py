@@ -9,8 +9,9 @@ from vlmlens.information import GATES, Interventional, decompose, gate, interven
 from vlmlens.lab.planted import PLANTED, planted
 from vlmlens.progress import Progress
 from vlmlens.ui import results
+from vlmlens.ui.ask import pick_model
 from vlmlens.ui.information import words
-from vlmlens.ui.information.common import pick_model, save, titled
+from vlmlens.ui.information.common import save, titled
 from vlmlens.ui.jobs import result
 from vlmlens.ui.look import chart, guard
 

@@ -16,8 +16,9 @@ from vlmlens.lab.sample import PRIOR, Item, items
 from vlmlens.models import VLM, Readings
 from vlmlens.progress import Progress
 from vlmlens.ui import results
+from vlmlens.ui.ask import pick_model
 from vlmlens.ui.information import quick, words
-from vlmlens.ui.information.common import pick_kind, pick_model, save, titled
+from vlmlens.ui.information.common import pick_kind, save, titled
 from vlmlens.ui.jobs import live
 from vlmlens.ui.look import chart
 
@@ -105,7 +106,7 @@ def draw() -> None:
     left, rest = st.columns([1, 3], gap="large")
     with left:
         model = pick_model()
-        _, kinds = pick_kind("probe-kind")
+        kinds = pick_kind("probe-kind")
         count = st.select_slider(
             "Items", SIZES, 4000, key="probe-items", bind="query-params", help="Half form clusters, half are counted."
         )

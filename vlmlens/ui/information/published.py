@@ -6,9 +6,9 @@ from vlmlens import charts
 from vlmlens.information.published import AS_PUBLISHED, Published, published
 from vlmlens.progress import Progress
 from vlmlens.ui import results
-from vlmlens.ui.ask import pick_picture, pick_question
+from vlmlens.ui.ask import pick_input
 from vlmlens.ui.information import words
-from vlmlens.ui.information.common import pick_model, save, titled
+from vlmlens.ui.information.common import save, titled
 from vlmlens.ui.jobs import result
 from vlmlens.ui.look import chart, guard
 from vlmlens.ui.request import asked, remember
@@ -20,9 +20,7 @@ def draw() -> None:
     request = asked()
     left, rest = st.columns([1, 3], gap="large")
     with left:
-        pick_model()
-        pick_picture()
-        pick_question(request)
+        pick_input(request)
         remember(request)
     with rest, guard():
         vlm = results.model(request.model)

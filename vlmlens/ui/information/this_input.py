@@ -18,9 +18,9 @@ from vlmlens.models import VLM, Picture, as_image
 from vlmlens.picture import encode_png
 from vlmlens.progress import Progress
 from vlmlens.ui import results
-from vlmlens.ui.ask import pick_picture, pick_question
+from vlmlens.ui.ask import pick_input
 from vlmlens.ui.information import quick, words
-from vlmlens.ui.information.common import pick_model, save, titled
+from vlmlens.ui.information.common import save, titled
 from vlmlens.ui.jobs import live, result
 from vlmlens.ui.look import chart, guard
 from vlmlens.ui.request import Request, asked, remember
@@ -53,9 +53,7 @@ def draw() -> None:
     request = asked()
     left, rest = st.columns([1, 3], gap="large")
     with left:
-        pick_model()
-        pick_picture()
-        pick_question(request)
+        pick_input(request)
         ensemble = _choose(request)
         remember(request)
     with rest, guard():
