@@ -25,6 +25,10 @@ class NotWatched(UserError, LookupError):
     """A trace did not record what is asked of it; the message names the watch that would."""
 
 
+class NotApplicable(UserError):
+    """A method or an intervention has no meaning on this model; the message says why."""
+
+
 def first_line(error: BaseException) -> str:
     """What a library said, short enough to stand in one of these messages."""
     lines = str(error).strip().splitlines()

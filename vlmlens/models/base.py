@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -26,6 +27,9 @@ from vlmlens.picture import encode_png, for_display, open_picture, picture_hash
 from vlmlens.progress import Progress
 from vlmlens.trace import Answer, Edit, Knockout, Segment, Site, Trace, Watch
 from vlmlens.trace.capture import Recorder, recording
+
+if TYPE_CHECKING:
+    from vlmlens.models.inside import Eyes
 
 Picture = Image.Image | np.ndarray | bytes | str | Path | Scene
 
@@ -60,6 +64,7 @@ class VLM(ABC):
     info: ModelInfo
     variants_at_once = 32  # of one input, in one batch
     items_at_once = 100
+    causal = False  # whether positions read only what comes before them
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -100,6 +105,21 @@ class VLM(ABC):
     @abstractmethod
     def points(self) -> tuple[str, ...]:
         """The reading points: where both streams can be read, in the order of the forward pass."""
+
+    @abstractmethod
+    def read_out(self, states: Tensor) -> Tensor:
+        """Logits [state, candidate], if the model ended with these states [state, width] and read each alone.
+
+        Raises NotApplicable where the answer is never read from image positions.
+        """
+
+    @abstractmethod
+    def eyes(self, prepared: Prepared) -> "Eyes":
+        """The picture as the vision encoder gets it. Raises NotApplicable where pixels do not belong to cells."""
+
+    def branches_at_once(self, prepared: Prepared) -> int:
+        """How many branches of one pass fit in memory."""
+        return self.variants_at_once
 
     def generate(self, prepared: Prepared) -> str:
         """The whole answer, where a model says more than one word; "" where it does not."""
@@ -216,14 +236,17 @@ class VLM(ABC):
             )
             yield Readings(self.points, image, question, logits.softmax(-1).numpy())
 
-    def answer_many(self, pictures: Sequence[Picture], questions: Sequence[str]) -> list[str]:
-        """The most probable answers to many questions."""
-        found: list[str] = []
+    def probabilities(self, pictures: Sequence[Picture], questions: Sequence[str]) -> np.ndarray:
+        """Probabilities of the answers to many questions, float64 [item, candidate]."""
+        parts = []
         for start in range(0, len(pictures), self.items_at_once):
             part = slice(start, start + self.items_at_once)
-            logits = self._listen(self.batch(pictures[part], questions[part]))
-            found += [self.answer_text(i) for i in logits.argmax(-1).tolist()]
-        return found
+            parts.append(self._listen(self.batch(pictures[part], questions[part])).double().softmax(-1).numpy())
+        return np.concatenate(parts)
+
+    def answer_many(self, pictures: Sequence[Picture], questions: Sequence[str]) -> list[str]:
+        """The most probable answers to many questions."""
+        return [self.answer_text(int(i)) for i in self.probabilities(pictures, questions).argmax(axis=1)]
 
     def crossed(
         self, pictures: Sequence[Picture], questions: Sequence[str], lens: bool = False

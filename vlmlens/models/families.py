@@ -20,6 +20,7 @@ class Family:
     attention: str  # its attention module
     norm: str  # after the last layer
     head: str  # from there to the logits
+    projector: str  # its output: the image tokens [picture, token, width] as they enter the decoder
     prompt: str  # used where the processor brings no chat template
     image_token_id: str  # attribute of the config
     layers: Callable[[Any], int]  # config -> how many decoder layers
@@ -58,6 +59,7 @@ FAMILIES = {
             attention="model.language_model.layers.{i}.self_attn",
             norm="model.language_model.norm",
             head="lm_head",
+            projector="model.multi_modal_projector",
             prompt="USER: <image>\n{question} ASSISTANT:",
             image_token_id="image_token_id",
             layers=lambda config: config.text_config.num_hidden_layers,

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, AutoConfig, AutoModelForImageTextToText, AutoProcessor
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-from vlmlens.errors import ModelError, QuestionError, first_line
+from vlmlens.errors import ModelError, NotApplicable, QuestionError, first_line
 from vlmlens.lab.draw import draw
 from vlmlens.lab.questions import readable
 from vlmlens.lab.scenes import Scene
@@ -25,6 +25,7 @@ from vlmlens.lab.text import known_words
 from vlmlens.lab.weights import LabName
 from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
 from vlmlens.models.families import FAMILIES, Family
+from vlmlens.models.inside import Eyes
 from vlmlens.models.many import Batch
 from vlmlens.models.record import Prepared
 from vlmlens.trace import Answer, Segment, Site
@@ -37,11 +38,14 @@ AttentionMaskInterface.register("vlmlens", sdpa_mask)
 RANKED = 20  # answers that a trace lists of an open vocabulary
 MOST_QUESTION = 2000  # characters
 MOST_NEW_TOKENS = 32
+BRANCH_BYTES = 1 << 30  # of working memory for the branches of one pass
 _PLACE = "<<question>>"  # stands in a prompt for the question
 
 
 class HuggingFaceVLM(VLM):
     """A pretrained model of a family in `FAMILIES`, from a folder or the hub."""
+
+    causal = True
 
     def __init__(self, source: str, *, name: str | None = None, device: str = "auto", dtype: str = "auto") -> None:
         super().__init__()
@@ -83,6 +87,7 @@ class HuggingFaceVLM(VLM):
         self.attention = [modules[self.family.attention.format(i=i)] for i in range(count)]
         self.layers = [modules[self.family.layer.format(i=i)] for i in range(count)]
         self.norm, self.head = modules[self.family.norm], modules[self.family.head]
+        self.projector = modules[self.family.projector]
 
     def prepare(self, picture: Image.Image, question: str) -> Prepared:
         question = self._asked(question)
@@ -134,6 +139,31 @@ class HuggingFaceVLM(VLM):
         logits: Tensor = self.model(**inputs, use_cache=False, logits_to_keep=1).logits
         return logits[:, -1]
 
+    def read_out(self, states: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.norm(states))
+        return logits
+
+    def eyes(self, prepared: Prepared) -> Eyes:
+        pixels, (rows, columns) = prepared.inputs["pixel_values"], prepared.grid.shape
+        if pixels.ndim != 4 or len(pixels) != 1:
+            raise NotApplicable(f"{self.family.name} cuts this picture into tiles; its pixels have no one cell.")
+        rest = {name: value for name, value in prepared.inputs.items() if name != "pixel_values"}
+
+        def logits(changed: Tensor) -> Tensor:
+            many = {name: value.expand(len(changed), *value.shape[1:]) for name, value in rest.items()}
+            found: Tensor = self.model(**many, pixel_values=changed, use_cache=False, logits_to_keep=1).logits
+            return found[:, -1]
+
+        height, width = pixels.shape[2:]
+        down, across = torch.arange(height) * rows // height, torch.arange(width) * columns // width
+        cells = (down[:, None] * columns + across)[None, None].to(pixels.device)
+        return Eyes(pixels, cells, logits, self.projector)
+
+    def branches_at_once(self, prepared: Prepared) -> int:
+        text = self.model.config.get_text_config()
+        wide = 8 * text.hidden_size + 3 * text.intermediate_size  # numbers that a layer holds for one token
+        return max(1, BRANCH_BYTES // (prepared.length * wide * self.model.dtype.itemsize))
+
     def generate(self, prepared: Prepared) -> str:
         with torch.inference_mode():
             ids = self.model.generate(**prepared.inputs, do_sample=False, max_new_tokens=MOST_NEW_TOKENS)
@@ -153,8 +183,10 @@ class HuggingFaceVLM(VLM):
 
         handles = []
 
-        def left(_module: nn.Module, _args: object, output: Any) -> None:
-            leaving(len(self.layers), output[0] if isinstance(output, tuple) else output)
+        def left(_module: nn.Module, _args: object, output: Any) -> Any:
+            states = output[0] if isinstance(output, tuple) else output
+            changed = leaving(len(self.layers), states, range(states.shape[1]))
+            return (changed, *output[1:]) if isinstance(output, tuple) else changed
 
         try:
             for number, layer in enumerate(self.layers):

@@ -8,14 +8,16 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from vlmlens.errors import NotApplicable
 from vlmlens.lab.draw import PIXELS, render_array
 from vlmlens.lab.fusion import WIRINGS, Look
 from vlmlens.lab.questions import ANSWERS
 from vlmlens.lab.scenes import Scene
 from vlmlens.lab.text import PAD, encode, known_words
-from vlmlens.lab.vision import PATCHES, SIDE
+from vlmlens.lab.vision import PATCH, PATCHES, SIDE
 from vlmlens.lab.weights import LabName, load_wiring
 from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
+from vlmlens.models.inside import Eyes
 from vlmlens.models.many import Batch
 from vlmlens.models.record import Prepared
 from vlmlens.threads import one_thread
@@ -87,6 +89,23 @@ class LabVLM(VLM):
     def logits(self, prepared: Prepared, variants: int = 1) -> Tensor:
         tensors = (prepared.inputs[name] for name in ("image", "text", "mask"))
         return self.model.fuse(*(t.expand(variants, *t.shape[1:]) for t in tensors))
+
+    def read_out(self, states: Tensor) -> Tensor:
+        if self.wiring.reads == "question":
+            raise NotApplicable(f"{self.name} never reads its answer from image positions; a lens there shows nothing.")
+        return self.model.readout(states[:, None], torch.ones(len(states), 1, dtype=torch.bool))
+
+    def eyes(self, prepared: Prepared) -> Eyes:
+        text, mask = prepared.inputs["text"], prepared.inputs["mask"]
+
+        def logits(pixels: Tensor) -> Tensor:
+            many = len(pixels)
+            return self.model.fuse(self.model.vision(pixels), text.expand(many, -1, -1), mask.expand(many, -1))
+
+        side = torch.arange(PIXELS) // PATCH
+        cells = (side[:, None] * SIDE + side)[None, :, :, None]
+        pixels = torch.from_numpy(_pixels(prepared.image)[None]).float()
+        return Eyes(pixels, cells, logits, self.model.fusion.enter_image)
 
     def rank(self, probabilities: np.ndarray) -> tuple[Answer, ...]:
         order = np.argsort(-probabilities, kind="stable")

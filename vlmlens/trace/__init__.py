@@ -3,10 +3,11 @@
 from vlmlens.trace.file import open_trace, save_trace, trace_bytes
 from vlmlens.trace.segments import Grid, Segment
 from vlmlens.trace.trace import Answer, Place, RowRecord, Trace
-from vlmlens.trace.watch import Edit, Knockout, Replace, Rows, Site, Watch
+from vlmlens.trace.watch import Branch, Edit, Knockout, Replace, Rows, Scale, Site, Watch
 
 __all__ = [
     "Answer",
+    "Branch",
     "Edit",
     "Grid",
     "Knockout",
@@ -14,6 +15,7 @@ __all__ = [
     "Replace",
     "RowRecord",
     "Rows",
+    "Scale",
     "Segment",
     "Site",
     "Trace",

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vlmlens.trace.segments import Segment
-from vlmlens.trace.watch import Edit, Knockout, Replace, Site
+from vlmlens.trace.watch import Branch, Edit, Knockout, Scale, Site
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +34,15 @@ class Kept:
     update: Tensor | None  # [batch, row, width]: the update itself, from the output of attention, without bias
 
 
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """All that one site's attention did; its weights are part of the graph where gradients are kept."""
+
+    weights: Tensor  # [batch, head, query, key]
+    value: Tensor  # [batch, head, key, width of a head]
+    projection: Tensor  # [width, head * width of a head]
+
+
 @dataclass(eq=False)
 class Recorder:
     """Listens to one forward pass. Made by `recording`."""
@@ -43,8 +52,11 @@ class Recorder:
     rows: Mapping[str, Sequence[int]]  # site name -> watched token positions
     contributions: bool = True
     edits: Sequence[Edit] = ()
+    branches: Sequence[Branch] = ()  # by layer, ascending; each joins the batch, which begins with the clean pass alone
+    whole: bool = False  # keep every row of every site, at the price of its square
     see: Callable[[int, Tensor], None] | None = None  # shown the states [batch, position, width] entering each layer
     kept: dict[str, Kept] = field(default_factory=dict)
+    flows: dict[str, Flow] = field(default_factory=dict)
     peaks: dict[int, Tensor] = field(default_factory=dict)  # layer -> [position], of the first variant
 
     @property
@@ -53,40 +65,69 @@ class Recorder:
 
     def knockouts(self, site: Site, device: torch.device) -> Tensor | None:
         """Blocked edges of a site, bool [variant, query, key], or None where nothing is blocked."""
-        total: np.ndarray | None = None
-        for edit in self.edits:
-            if not isinstance(edit, Knockout) or (edit.layers is not None and site.layer not in edit.layers):
-                continue
-            keys = np.atleast_2d(edit.keys)  # [variant, position]
-            readers = np.concatenate([np.ones_like(keys), np.ones_like(keys[:, :1])], axis=1)  # [variant, position + 1]
-            if isinstance(edit.rows, np.ndarray):
-                readers &= edit.rows
-            elif edit.rows == "others":
-                readers[:, :-1] &= ~keys
-            blocked = readers[:, list(site.queries), None] & keys[:, None, list(site.keys)]
-            total = blocked if total is None else total | blocked
-        if total is None or not total.any():
+        if not self.branches:
+            blocked = _blocked(self.edits, site)
+            return None if blocked is None else torch.from_numpy(blocked).to(device)
+        inside = [branch for branch in self.branches if branch.layer <= site.layer]
+        found = [_blocked([*self.edits, *edits], site) for edits in ((), *(branch.edits for branch in inside))]
+        if all(blocked is None for blocked in found):
             return None
-        return torch.from_numpy(total).to(device)
+        none = np.zeros((1, len(site.queries), len(site.keys)), bool)
+        return torch.from_numpy(np.concatenate([none if b is None else b for b in found])).to(device)
 
     def entering(self, layer: int, states: Tensor, positions: Sequence[int]) -> Tensor:
-        """Hidden states [batch, position, width] that enter a layer, with this layer's replacements made."""
-        for edit in self.edits:
-            if isinstance(edit, Replace) and edit.layer == layer:
-                where = {position: index for index, position in enumerate(positions)}
-                chosen = [i for i, p in enumerate(edit.positions) if p in where]
-                if not chosen:
-                    continue
-                states = states.clone()
-                new = torch.as_tensor(edit.states, dtype=states.dtype, device=states.device)
-                index = [where[edit.positions[i]] for i in chosen]
-                states[:, index] = new[chosen] if new.ndim else new
-        if self.watching:
-            size = states[0].float()
-            self.peaks[layer] = (size.abs().amax(-1) / size.pow(2).mean(-1).sqrt().clamp_min(1e-12)).detach()
+        """Hidden states [batch, position, width] that enter a layer, with this layer's changes made."""
+        states = _changed(states, self.edits, layer, positions)
+        if self.branches:
+            joining = sum(branch.layer == layer for branch in self.branches)
+            states = torch.cat([states, states[:1].expand(joining, *states.shape[1:])])
+            inside = self.branches[: len(states) - 1]
+            changed = [_changed(states[[i + 1]], branch.edits, layer, positions) for i, branch in enumerate(inside)]
+            states = torch.cat([states[:1], *changed])
         if self.see is not None:
             self.see(layer, states)
         return states
+
+    def measure(self, layer: int, states: Tensor) -> None:
+        """Keep how far the largest activation of each position stands out as it enters a layer."""
+        size = states[0].float()
+        self.peaks[layer] = (size.abs().amax(-1) / size.pow(2).mean(-1).sqrt().clamp_min(1e-12)).detach()
+
+
+def _blocked(edits: Sequence[Edit], site: Site) -> np.ndarray | None:
+    """Edges of a site that knock-outs block, bool [variant, query, key], or None where they block none."""
+    total: np.ndarray | None = None
+    for edit in edits:
+        if not isinstance(edit, Knockout) or (edit.layers is not None and site.layer not in edit.layers):
+            continue
+        keys = np.atleast_2d(edit.keys)  # [variant, position]
+        readers = np.concatenate([np.ones_like(keys), np.ones_like(keys[:, :1])], axis=1)  # [variant, position + 1]
+        if isinstance(edit.rows, np.ndarray):
+            readers &= edit.rows
+        elif edit.rows == "others":
+            readers[:, :-1] &= ~keys
+        blocked = readers[:, list(site.queries), None] & keys[:, None, list(site.keys)]
+        total = blocked if total is None else total | blocked
+    return total if total is not None and total.any() else None
+
+
+def _changed(states: Tensor, edits: Sequence[Edit], layer: int, positions: Sequence[int]) -> Tensor:
+    """States [batch, position, width] after the edits that change those entering `layer`."""
+    for edit in edits:
+        if isinstance(edit, Knockout) or edit.layer != layer:
+            continue
+        where = {position: index for index, position in enumerate(positions)}
+        chosen = [i for i, p in enumerate(edit.positions) if p in where]
+        if not chosen:
+            continue
+        states = states.clone()
+        index = [where[edit.positions[i]] for i in chosen]
+        if isinstance(edit, Scale):
+            states[:, index] *= edit.factor
+            continue
+        new = torch.as_tensor(edit.states, dtype=states.dtype, device=states.device)
+        states[:, index] = new[chosen] if new.ndim else new
+    return states
 
 
 _active: ContextVar[Recorder | None] = ContextVar("vlmlens_recorder", default=None)
@@ -105,14 +146,18 @@ def recording(recorder: Recorder) -> Iterator[Recorder]:
 def entering(layer: int, states: Tensor, positions: Sequence[int]) -> Tensor:
     """The states entering `layer`, changed by the active recorder's edits if there is one."""
     recorder = _active.get()
-    return states if recorder is None else recorder.entering(layer, states, positions)
+    if recorder is None:
+        return states
+    states = recorder.entering(layer, states, positions)
+    if recorder.watching:
+        recorder.measure(layer, states)
+    return states
 
 
-def leaving(layers: int, states: Tensor) -> None:
-    """Show the active recorder the states that leave the last of so many layers."""
+def leaving(layers: int, states: Tensor, positions: Sequence[int]) -> Tensor:
+    """The states that leave the last of so many layers, which may be changed as if they entered one more."""
     recorder = _active.get()
-    if recorder is not None and recorder.see is not None:
-        recorder.see(layers, states)
+    return states if recorder is None else recorder.entering(layers, states, positions)
 
 
 def attend(
@@ -141,6 +186,10 @@ def attend(
     causal = bool(is_causal) and attention_mask is None and query.shape[2] > 1
     if attention_mask is not None:
         attention_mask = attention_mask[..., : key.shape[2]]
+    recorder = _active.get()
+    site = recorder.sites.get(module) if recorder is not None else None
+    if recorder is not None and site is not None and recorder.whole:
+        return _whole(module, recorder, site, query, key, value, attention_mask, causal, scaling), None
     output = F.scaled_dot_product_attention(
         query,
         key,
@@ -152,8 +201,6 @@ def attend(
         enable_gqa=key.shape[1] != query.shape[1],
     )
 
-    recorder = _active.get()
-    site = recorder.sites.get(module) if recorder is not None else None
     if recorder is not None and site is not None:
         blocked = recorder.knockouts(site, query.device)
         if blocked is not None:
@@ -168,6 +215,27 @@ def attend(
             weights, visible = row_attention(query, key, attention_mask, causal, scaling, rows, blocked)
             recorder.kept[site.name] = keep(module, recorder, site, rows, weights, visible, value, output)
     return output.transpose(1, 2).contiguous(), None
+
+
+def _whole(
+    module: nn.Module,
+    recorder: Recorder,
+    site: Site,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    causal: bool,
+    scaling: float | None,
+) -> Tensor:
+    """The output computed from the weights of all rows, which are kept; a gradient can be taken by them."""
+    rows = torch.arange(query.shape[2], device=query.device)
+    weights, _ = row_attention(query, key, mask, causal, scaling, rows, None)
+    if torch.is_grad_enabled() and not weights.requires_grad:
+        weights.requires_grad_()  # the first site of a model without trainable parameters
+    repeated = repeat_heads(value, query.shape[1])
+    recorder.flows[site.name] = Flow(weights, repeated.detach(), output_projection(module).weight.detach())
+    return (weights.to(value.dtype) @ repeated).transpose(1, 2).contiguous()
 
 
 def repeat_heads(states: Tensor, heads: int) -> Tensor:

@@ -68,4 +68,21 @@ class Replace:
         return cls(layer, tuple(int(p) for p in positions), 0.0)
 
 
-Edit = Knockout | Replace
+@dataclass(frozen=True)
+class Scale:
+    """Multiply the hidden states of `positions` by `factor` as they enter `layer`."""
+
+    layer: int
+    positions: tuple[int, ...]
+    factor: float
+
+
+Edit = Knockout | Replace | Scale
+
+
+@dataclass(frozen=True, eq=False)
+class Branch:
+    """A variant that leaves the clean pass as it enters `layer`; its edits, of one variant each, begin there."""
+
+    layer: int
+    edits: tuple[Edit, ...]

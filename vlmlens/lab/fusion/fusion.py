@@ -82,6 +82,6 @@ class Fusion(nn.Module):
                 queries, keys = link.look.queries, link.look.keys
                 updated[:, part[queries]] = link(both[:, part[queries]], both[:, part[keys]], masks[keys])
             both = updated
-        leaving(len(self.layers), both)
+        both = leaving(len(self.layers), both, positions)
         reads = self.wiring.reads
         return both[:, part[reads]], masks[reads]

@@ -1,0 +1,124 @@
+"""What every method gets and gives: a case (model, picture, question, answer) in, a map over the cells out."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vlmlens.models import VLM, Picture, Prepared, as_image
+from vlmlens.models.inside import Eyes
+from vlmlens.progress import Progress
+from vlmlens.trace import Answer, Trace
+
+PASSES = 400  # forward passes that a sampling method may spend
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One question whose answer is to be explained; with `against`, why this answer and not that one."""
+
+    vlm: VLM
+    picture: Picture
+    question: str
+    trace: Trace
+    against: Answer | None = None
+    answer_: Answer | None = None
+    fusion: tuple[int, ...] = ()  # layers found by a masking sweep
+    review: int | None = None
+    passes: int = PASSES
+    seed: int = 0
+
+    @property
+    def answer(self) -> Answer:
+        """The one that is explained; by default the model's."""
+        return self.answer_ or self.trace.answers[0]
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        return self.vlm.prepare(as_image(self.picture), self.question)
+
+    @cached_property
+    def eyes(self) -> Eyes:
+        """Raises NotApplicable where pixels do not belong to cells."""
+        return self.vlm.eyes(self.prepared)
+
+    def score(self, logits: Tensor) -> Tensor:
+        """What methods explain, nats [batch], from logits [batch, candidate].
+
+        The answer's log-odds, which do not saturate where it is nearly certain; with `against`, the difference of the
+        two log-probabilities.
+        """
+        mine = logits[:, self.answer.candidate]
+        if self.against is not None:
+            return mine - logits[:, self.against.candidate]
+        others = logits.clone()
+        others[:, self.answer.candidate] = -torch.inf
+        return mine - others.logsumexp(-1)
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """The model to oneself, gradients on."""
+        with self.vlm.lock, torch.enable_grad(), self.vlm.listening():
+            yield
+
+    def of_pixels(self, pixels: Tensor) -> Tensor:
+        """The score of pictures as the vision encoder gets them."""
+        return self.score(self.eyes.logits(pixels).float())
+
+    def explained(self) -> str:
+        """What `score` is, in words."""
+        return "log-odds" if self.against is None else f"lead over “{self.against.text}”"
+
+
+@dataclass(frozen=True, eq=False)
+class Map:
+    """What one method marks on the picture, slice by slice (a slice is a layer, mostly)."""
+
+    method: str
+    labels: tuple[str, ...]
+    values: np.ndarray  # float32 [slice, head, cell]
+    unit: str  # of a value, in words
+    signed: bool = False
+    first: int = 0  # the slice to show
+    words: np.ndarray | None = None  # str [slice, cell]
+    note: str = ""  # what was chosen or spent
+
+    def cells(self, place: int | None = None) -> np.ndarray:
+        """One slice, mean over heads, [cell]."""
+        mean: np.ndarray = self.values[self.first if place is None else place].mean(axis=0)
+        return mean
+
+
+def single(method: str, cells: np.ndarray, unit: str, signed: bool = True, note: str = "") -> Map:
+    """A map with one slice and no heads."""
+    return Map(method, ("all layers",), np.asarray(cells, np.float32)[None, None], unit, signed, note=note)
+
+
+def by_cell(pixels: Tensor, cells: Tensor, count: int) -> np.ndarray:
+    """The sum of values at pixels [...] over each cell, [cell]."""
+    index = cells.expand_as(pixels).reshape(-1)
+    return torch.zeros(count, dtype=torch.float64).index_add(0, index.cpu(), pixels.double().reshape(-1).cpu()).numpy()
+
+
+def blocks(shape: tuple[int, int], most: int) -> np.ndarray:
+    """Neighbouring cells put together until no more than `most` regions are left: region of each cell, int [cell]."""
+    rows, columns = shape
+    side = 1
+    while -(-rows // side) * -(-columns // side) > most:
+        side += 1
+    r, c = np.arange(rows) // side, np.arange(columns) // side
+    regions: np.ndarray = (r[:, None] * -(-columns // side) + c).ravel()
+    return regions
+
+
+def plain_fill(eyes: Eyes) -> Tensor:
+    """The picture's mean colour, [1, ...] as the vision encoder gets it."""
+    across = tuple(axis for axis in range(1, eyes.pixels.ndim) if eyes.cells.shape[axis] > 1)
+    return eyes.pixels.mean(dim=across, keepdim=True).expand_as(eyes.pixels)
+
+
+__all__ = ["PASSES", "Case", "Map", "Progress", "blocks", "by_cell", "plain_fill", "single"]

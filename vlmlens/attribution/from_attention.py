@@ -1,0 +1,93 @@
+"""Maps that attention itself draws. They ignore what an answer is compared with: attention does not know the answer."""
+
+import numpy as np
+
+from vlmlens.attention import (
+    contrast,
+    default_place,
+    image_maps,
+    relative,
+    rollout,
+    sink_parts,
+    value_norms,
+    without_sinks,
+)
+from vlmlens.attribution.case import Case, Map, single
+from vlmlens.errors import NotApplicable
+from vlmlens.models.inside import whole
+from vlmlens.progress import Progress
+from vlmlens.trace import Place
+
+SHARE = "of the attention"
+UNSEEN = "No row of {} looks at the picture where the answer is read; there is no map."
+NEUTRAL = "Write a general description of the image."  # Zhang et al., ICLR 2025
+LAB_NEUTRAL = "how many objects are there"  # what the lab's vocabulary has for it
+
+
+def raw(case: Case, progress: Progress) -> Map:
+    places, values = _places(case)
+    return Map("raw", _labels(places), values, SHARE, first=default_place(case.trace))
+
+
+def sink_removed(case: Case, progress: Progress) -> Map:
+    places, values = _places(case)
+    count = len(sink_parts(case.trace).registers)
+    note = f"{count} of {case.trace.grid.cells} patches are sinks and were set to 0."
+    return Map(
+        "sink-removed",
+        _labels(places),
+        without_sinks(case.trace, values),
+        SHARE,
+        False,
+        default_place(case.trace),
+        note=note,
+    )
+
+
+def relative_map(case: Case, progress: Progress) -> Map:
+    places, _ = _places(case)
+    asked = LAB_NEUTRAL if case.vlm.info.lab else NEUTRAL
+    progress.step(0, "the neutral question")
+    found = relative(case.trace, case.vlm.inspect(case.picture, asked))[:, None].astype(np.float32)
+    note = f"Neutral question: “{asked}”."
+    unit = "times the attention under the neutral question"
+    return Map("relative", _labels(places), found, unit, first=default_place(case.trace), note=note)
+
+
+def contrastive(case: Case, progress: Progress) -> Map:
+    found = contrast(case.trace, fusion=case.fusion, review=case.review)
+    note = f"{found.labels[found.late]} less {found.labels[found.early]}, each renormalised over the picture."
+    return single("contrastive", found.values, "of the attention on the picture", note=note)
+
+
+def rollout_map(case: Case, progress: Progress) -> Map:
+    progress.step(0, "attention of every row")
+    found = rollout(whole(case.vlm, case.prepared))
+    return single("rollout", found[case.trace.grid.positions], "of the way to the answer", signed=False)
+
+
+def value_weighted(case: Case, progress: Progress) -> Map:
+    progress.step(0, "attention of every row")
+    layers, norms = value_norms(whole(case.vlm, case.prepared))
+    named = {place.layer: place.label for place in case.trace.places}
+    values = norms[:, None, case.trace.grid.positions]
+    seen = np.asarray(values.any(axis=(1, 2)))
+    if not seen.any():
+        raise NotApplicable(UNSEEN.format(case.vlm.name))
+    labels = tuple(named[layer] for layer, sees in zip(layers, seen.tolist(), strict=True) if sees)
+    peak = values[seen, 0].max(axis=1) / values[seen, 0].sum(axis=1)
+    return Map("value-weighted", labels, values[seen], "norm of the update", first=int(peak.argmax()))
+
+
+def _places(case: Case) -> tuple[tuple[Place, ...], np.ndarray]:
+    """The places that see the picture, with the answering row's attention [place, head, cell]."""
+    places, values = image_maps(case.trace)
+    if not places:
+        raise NotApplicable(
+            f"No row of {case.vlm.name} looks at the picture where the answer is read; there is no map."
+        )
+    return places, values[:, :, 0]
+
+
+def _labels(places: tuple[Place, ...]) -> tuple[str, ...]:
+    return tuple(place.label for place in places)

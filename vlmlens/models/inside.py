@@ -1,0 +1,117 @@
+"""What needs more of a forward pass than a trace keeps: branches, whole attention, gradients, a lens at every patch."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vlmlens.models.base import VLM
+from vlmlens.models.record import Prepared
+from vlmlens.progress import Progress
+from vlmlens.trace import Branch, Site
+from vlmlens.trace.capture import Flow, Recorder, recording
+
+Score = Callable[[Tensor], Tensor]  # logits [batch, candidate] to [batch]
+NO_SEGMENTS = np.zeros(0)
+
+
+def branched(
+    vlm: VLM, prepared: Prepared, branches: Sequence[Branch], progress: Progress | None = None
+) -> tuple[Tensor, Tensor]:
+    """Logits of the clean pass [candidate] and of every branch [branch, candidate], float32 on the CPU.
+
+    A branch shares the clean pass up to the layer where it leaves it, and no layer is computed twice for one chunk of
+    branches: L branches, one a layer, cost half of L passes.
+    """
+    sites = vlm.sites(prepared)
+    order = sorted(range(len(branches)), key=lambda i: branches[i].layer)
+    clean = torch.zeros(0)
+    found: dict[int, Tensor] = {}
+    starts = range(0, len(order), vlm.branches_at_once(prepared)) or range(1)
+    for start in (progress or Progress()).over(starts, len(starts), "batch of layers"):
+        chunk = order[start : start + vlm.branches_at_once(prepared)]
+        recorder = Recorder(sites, prepared.segments, {}, branches=[branches[i] for i in chunk])
+        with vlm.lock, torch.inference_mode(), vlm.listening(), recording(recorder):
+            logits = vlm.logits(prepared).float().cpu()
+        clean = logits[0]
+        found |= dict(zip(chunk, logits[1:], strict=True))
+    return clean, torch.stack([found[i] for i in range(len(branches))]) if found else clean[None][:0]
+
+
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """Attention of every row at every site, in the order of the forward pass."""
+
+    sites: tuple[Site, ...]
+    flows: tuple[Flow, ...]  # detached
+    slopes: tuple[Tensor, ...]  # [head, query, key]: gradient of the score by the weights; empty without a score
+    length: int  # of the sequence; the readout's own query is position `length`
+    pools: bool  # whether the answer is read by a readout
+
+    @property
+    def row(self) -> int:
+        """The position that the answer is read from."""
+        return self.length if self.pools else self.length - 1
+
+
+def whole(vlm: VLM, prepared: Prepared, score: Score | None = None) -> Whole:
+    """One pass with all attention kept, and the gradient of a score of the answer's logits by it."""
+    sites = vlm.sites(prepared)
+    recorder = Recorder(sites, prepared.segments, {}, whole=True)
+    with vlm.lock, torch.set_grad_enabled(score is not None), vlm.listening(), recording(recorder):
+        logits = vlm.logits(prepared).float()
+        ordered = [site for site in sites.values() if site.name in recorder.flows]
+        flows = [recorder.flows[site.name] for site in ordered]
+        slopes: list[Tensor] = []
+        if score is not None:
+            found = torch.autograd.grad(score(logits).sum(), [flow.weights for flow in flows], allow_unused=True)
+            slopes = [torch.zeros_like(f.weights) if s is None else s for f, s in zip(flows, found, strict=True)]
+    return Whole(
+        tuple(ordered),
+        tuple(Flow(flow.weights.detach()[0], flow.value[0], flow.projection) for flow in flows),
+        tuple(slope.detach()[0] for slope in slopes),
+        prepared.length,
+        any(site.kind == "readout" for site in ordered),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Eyes:
+    """A picture as the vision encoder gets it, and the differentiable way from there to the answer's logits."""
+
+    pixels: Tensor  # float [1, ...]
+    cells: Tensor  # int, broadcastable to `pixels`: which cell of the grid each belongs to
+    logits: Callable[[Tensor], Tensor]  # pixels [batch, ...] to [batch, candidate]
+    projector: nn.Module  # its output: the image tokens [batch, token, width] as they enter the rest of the model
+
+
+@dataclass(frozen=True, eq=False)
+class LensReading:
+    """What the model would say if it ended at each layer and read one patch alone."""
+
+    points: tuple[str, ...]
+    best: np.ndarray  # int [point, cell]: the most probable candidate
+    best_probability: np.ndarray  # [point, cell]
+    log_probability: np.ndarray  # [point, cell, candidate asked for], nats
+
+
+def lens(vlm: VLM, prepared: Prepared, candidates: Sequence[int]) -> LensReading:
+    """The logit lens (nostalgebraist, 2020) at every image token.
+
+    Raises:
+        NotApplicable: the model never reads an answer from an image position.
+    """
+    positions = torch.as_tensor(prepared.grid.positions)
+    found: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def see(_layer: int, states: Tensor) -> None:
+        logs = vlm.read_out(states[0, positions.to(states.device)]).float().log_softmax(-1)
+        top = logs.max(-1)
+        found.append((top.indices.cpu(), top.values.exp().cpu(), logs[:, list(candidates)].cpu()))
+
+    with vlm.lock, torch.inference_mode(), vlm.listening(), recording(Recorder({}, NO_SEGMENTS, {}, see=see)):
+        vlm.logits(prepared)
+    best, probability, logs = (torch.stack(part).numpy() for part in zip(*found, strict=True))
+    return LensReading(vlm.points, best, probability, logs)
