@@ -15,6 +15,7 @@ HEADS = 4
 SIZE = (600, 400)
 LEFT = 60  # pixels at either side that no cell covers
 WORDS = ("what", "colour", "is", "the", "circle", "?")
+READ = ("red", "circle", "background", "a", "blue square", "Überraschungsgast", "dog", "")  # words at the cells
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,24 @@ def png(seed: int, scale: float = 1.0) -> bytes:
     return out.getvalue()
 
 
-def grid() -> np.ndarray:
-    """Boxes of a SIDE x SIDE grid over the middle of the picture."""
-    xs, ys = np.linspace(LEFT, SIZE[0] - LEFT, SIDE + 1), np.linspace(0, SIZE[1], SIDE + 1)
-    return np.array([(xs[c], ys[r], xs[c + 1], ys[r + 1]) for r in range(SIDE) for c in range(SIDE)])
+def grid(side: int = SIDE, left: float = LEFT) -> np.ndarray:
+    """Boxes of a side x side grid over the middle of the picture."""
+    xs, ys = np.linspace(left, SIZE[0] - left, side + 1), np.linspace(0, SIZE[1], side + 1)
+    return np.array([(xs[c], ys[r], xs[c + 1], ys[r + 1]) for r in range(side) for c in range(side)])
+
+
+def read() -> Maps:
+    """A word at each cell and how probable two heads make it, in three layers."""
+    rng = np.random.default_rng(10)
+    words = np.array(READ)[np.arange(3 * SIDE**2).reshape(3, -1) * 3 % len(READ)]  # [slice, cell]
+    values = rng.uniform(0.001, 0.9, (3, 2, SIDE**2)).astype(np.float32)
+    return Maps(("layer 0", "layer 1", "layer 2"), values, 2, words=words, unit="probability of the word")
+
+
+def change() -> Maps:
+    """What four large cells do to the answer, with a sign."""
+    values = np.array([[[-0.5, 0.25, 2.0, 0.0313]]], dtype=np.float32)
+    return Maps(("all layers",), values, 1, unit="change of the log-probability")
 
 
 def make(seed: int = 0) -> Demo:
@@ -84,6 +99,12 @@ def show() -> None:
         st.write(f"second region: {list(second.region)}")
     with right:
         picture(demo.png, demo.boxes, None, (), size=SIZE, key="third", tools=("hover",), height=200)
+    left, right = st.columns(2)
+    with left:
+        picture(demo.png, demo.boxes, read(), (), size=SIZE, key="read", tools=("hover",), link="pair")
+    with right:
+        if st.checkbox("change", True, key="change-shown"):
+            picture(demo.png, grid(2, 0), change(), (), size=SIZE, key="change", link="pair", signed=True)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """What the picture component sends, read back as the browser reads it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from vlmlens.ui import picture as module
-from vlmlens.ui.picture import Maps, Selection, Token, pack, picture, picture_id
+from vlmlens.ui.picture import Maps, Selection, Token, picture
+from vlmlens.ui.picture.blocks import MOST_WORDS, block, pack, pack_words, picture_id
 
 BOXES = np.array([[0, 0, 8, 8], [8, 0, 16, 8], [0, 8, 8, 16]], dtype=float)
 
@@ -36,12 +38,31 @@ def test_the_scale_is_each_rows_largest_magnitude():
     np.testing.assert_allclose(pack(values)[1], [[0.4, 0.0]])
 
 
+@pytest.mark.parametrize("kind", [str, object])
+def test_words_come_back_each_in_its_cell_and_are_sent_once(kind):
+    rng = np.random.default_rng(0)
+    words = np.array(["", "red", " red", "Straße", "光", "two words", "\n"], dtype=kind)[rng.integers(0, 7, (4, 60))]
+    vocabulary, places = pack_words(words)
+    assert len(set(vocabulary)) == len(vocabulary) == 7
+    assert len(places) == 2 * words.size
+    back = np.array(json.loads(json.dumps(vocabulary)), dtype=object)[np.frombuffer(places, "<u2")]
+    assert back.reshape(words.shape).tolist() == words.tolist()
+
+
+def test_the_last_word_that_fits_two_bytes_fits_and_one_more_is_refused():
+    words = np.array([[str(i) for i in range(MOST_WORDS)]])
+    vocabulary, places = pack_words(words)
+    assert [vocabulary[i] for i in np.frombuffer(places, "<u2")[[0, -1]]] == ["0", str(MOST_WORDS - 1)]
+    with pytest.raises(ValueError, match=r"^maps\.words: at most 65536"):
+        pack_words(np.append(words, [["one more"]], axis=1))
+
+
 def test_a_block_lists_where_its_sections_lie():
     sections = {"one": b"abc", "two": b"", "three": b"defgh"}
-    block = module._block({"size": [1, 2]}, sections)
-    length = int.from_bytes(block[:4], "little")
-    header = json.loads(block[4 : 4 + length])
-    body = block[4 + length :]
+    sent = block({"size": [1, 2]}, sections)
+    length = int.from_bytes(sent[:4], "little")
+    header = json.loads(sent[4 : 4 + length])
+    body = sent[4 + length :]
     assert header["size"] == [1, 2]
     for name, content in sections.items():
         place = header["sections"][name]
@@ -70,6 +91,8 @@ GOOD = Maps(("layer 0", "layer 1"), np.full((2, 1, 3), 0.1), 1)
         ("maps.values", {"maps": Maps(("layer 0",), np.zeros((2, 1, 3)), 1)}),
         ("maps.values", {"maps": Maps(("layer 0",), np.full((1, 1, 3), -0.1), 1)}),
         ("maps.tokens", {"maps": Maps(("layer 0",), np.zeros((1, 1, 3)), 1, None, (0,))}),
+        ("maps.words", {"maps": replace(GOOD, words=np.full((2, 1, 3), "red"))}),
+        ("maps.words", {"maps": replace(GOOD, words=np.array([["red", "blue", None]] * 2))}),
         ("maps.token_rows", {"maps": Maps(("layer 0",), np.zeros((1, 1, 3)), 1, np.zeros((1, 1, 3)), (7,))}),
     ],
 )

@@ -6,8 +6,6 @@
 Layers, heads, words and colours are chosen in the browser; only the marked region comes back.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,12 +14,15 @@ from typing import Any, Literal, get_args
 import numpy as np
 import streamlit as st
 
+from vlmlens.ui.picture.blocks import block, pack, pack_words, picture_id
+
 Segment = Literal["bos", "instruction", "image", "question", "answer"]
 Tool = Literal["hover", "brush", "box"]
 HEIGHT = 520  # pixels, the tallest the picture is drawn
+ATTENTION = "of the attention"  # the unit whose values are told in percent
 
 _HERE = Path(__file__).parent
-_SCRIPTS = ("draw.js", "scene.js", "tools.js", "strip.js", "view.js", "picture.js")
+_SCRIPTS = ("draw.js", "scene.js", "link.js", "tools.js", "strip.js", "words.js", "tip.js", "view.js", "picture.js")
 _COMPONENT = st.components.v2.component(
     "vlmlens.picture",
     html=(_HERE / "picture.html").read_text(encoding="utf-8"),
@@ -32,13 +33,15 @@ _COMPONENT = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Maps:
-    """Attention to the image cells, slice by slice (a slice is a layer, mostly). NaN where nothing was recorded."""
+    """A value for each image cell, slice by slice (a slice is a layer, mostly). NaN where nothing was recorded."""
 
     labels: tuple[str, ...]  # one a slice: "layer 3", "readout"
-    values: np.ndarray  # [slice, head, cell], raw attention of the answer's row; >= 0 unless the map is signed
-    heads: int
+    values: np.ndarray  # [slice, head, cell], the answer row's attention unless `unit` says else; >= 0 unless signed
+    heads: int  # 1 for maps that have none
     tokens: np.ndarray | None = None  # [slice, token_row, cell], head-mean attention of other rows, >= 0
     token_rows: tuple[int, ...] = ()  # position in the token strip of each token_row
+    words: np.ndarray | None = None  # [slice, cell], str; a word the model has at each cell, "" for none
+    unit: str = ATTENTION  # told after a value: "drop of the log-probability"
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ def picture(
     signed: bool = False,
     tools: Sequence[Tool] = ("hover", "brush", "box"),
     height: int | None = None,
+    link: str = "",
     on_change: Callable[[], None] | None = None,
 ) -> Selection:
     """Show a picture under its attention maps and return the region the user marked on it.
@@ -88,6 +92,7 @@ def picture(
         signed: the values have a sign, and the colours a true zero.
         tools: what the pointer can do; the first is active.
         height: pixels the picture may take, 520 if None.
+        link: pictures of a page with the same link share the cursor, by place; empty for a cursor of its own.
         on_change: called when the marked region changed.
 
     Raises:
@@ -100,11 +105,13 @@ def picture(
         sections["crisp"] = crisp_png
     described: dict[str, Any] | None = None
     if maps is not None:
-        described = {"labels": maps.labels, "heads": maps.heads, "rows": maps.token_rows}
+        described = {"labels": maps.labels, "heads": maps.heads, "rows": maps.token_rows, "unit": maps.unit}
         for name, values in (("values", maps.values), ("looks", maps.tokens)):
             if values is not None:
                 codes, scales = pack(values)
                 sections |= {name: codes, f"{name}_scales": scales.tobytes()}
+        if maps.words is not None:
+            described["vocabulary"], sections["words"] = pack_words(maps.words)
     header = {
         "size": size,
         "height": HEIGHT if height is None else height,
@@ -114,35 +121,10 @@ def picture(
         "defaultSlice": default_slice,
         "signed": signed,
         "tools": list(tools),
+        "link": link,
     }
-    state = _COMPONENT(key=key, data=_block(header, sections), on_region_change=on_change or _nothing)
+    state = _COMPONENT(key=key, data=block(header, sections), on_region_change=on_change or _nothing)
     return _selection(state.region, picture_id(image_png), len(boxes))
-
-
-def pack(values: np.ndarray) -> tuple[bytes, np.ndarray]:
-    """Code values [..., cell] as float16 fractions of each row's largest magnitude; returns the codes and the scales.
-
-    Two bytes a value: in one byte, only the hottest fifth of a row would keep the 1 % that a tooltip promises.
-    """
-    values = np.asarray(values, dtype=np.float32)
-    scales = np.where(np.isnan(values), 0, np.abs(values)).max(axis=-1)  # [...]
-    divisor = np.where(scales > 0, scales, 1)[..., None]
-    return (values / divisor).astype("<f2").tobytes(), scales.astype("<f4")
-
-
-def picture_id(image_png: bytes) -> str:
-    """Name of a picture by content; the component's state is {"region": {"picture": this, "cells": [...]}}."""
-    return hashlib.blake2b(image_png, digest_size=8).hexdigest()
-
-
-def _block(header: dict[str, Any], sections: dict[str, bytes]) -> bytes:
-    """Header length (uint32), header (JSON), sections. The header names each section by digest, place and length."""
-    places, start = {}, 0
-    for name, content in sections.items():
-        places[name] = {"start": start, "length": len(content), "id": picture_id(content)}
-        start += len(content)
-    text = json.dumps(header | {"sections": places}).encode()
-    return b"".join((len(text).to_bytes(4, "little"), text, *sections.values()))
 
 
 def _selection(state: dict[str, Any] | None, shown: str, cells: int) -> Selection:
@@ -184,6 +166,9 @@ def _check(
     rows = (slices, len(maps.token_rows), cells)
     if (maps.tokens is not None or maps.token_rows) and (maps.tokens is None or maps.tokens.shape != rows):
         raise ValueError(f"maps.tokens: expected {rows}, got {getattr(maps.tokens, 'shape', None)}")
+    words = maps.words
+    if words is not None and not (words.shape == (slices, cells) and all(isinstance(word, str) for word in words.flat)):
+        raise ValueError(f"maps.words: expected str {(slices, cells)}, got {words.dtype} {words.shape}")
     if any(not 0 <= row < len(tokens) for row in maps.token_rows):
         raise ValueError(f"maps.token_rows: positions must be 0 to {len(tokens) - 1}, got {maps.token_rows}")
 

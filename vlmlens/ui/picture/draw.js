@@ -44,8 +44,9 @@ function digits(value) {
   return value.toFixed(Math.min(decimals, 8));
 }
 
-function amount(value, signed) {
-  if (!signed) return `${digits(100 * value)} %`;
+function amount(value, { percent, signed }) {
+  if (percent) return `${digits(100 * value)} %`;
+  if (!signed) return digits(value);
   return value === 0 ? "0" : `${value > 0 ? "+" : "\u2212"}${digits(Math.abs(value))}`;
 }
 

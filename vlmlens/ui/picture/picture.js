@@ -66,13 +66,13 @@ function update(lens, bytes) {
   lens.header = block.text;
   const before = lens.scene;
   const scene = openScene(block);
+  if (before && (before.link !== scene.link || lens.cell >= scene.cells)) point(lens, null); // under its old link
   lens.scene = scene;
   lens.drawn += 1;
   const slices = scene.maps?.labels.length ?? 1;
   lens.slice = Math.min(lens.chosen ? lens.slice : scene.defaultSlice, slices - 1);
   lens.heads = lens.heads.filter((h) => h < (scene.maps?.heads ?? 0));
   if (!scene.tools.includes(lens.tool)) lens.tool = scene.tools[0];
-  if (lens.cell >= scene.cells) lens.cell = null;
   const renamed = (at) => at !== null && before?.tokens[at]?.text !== scene.tokens[at]?.text;
   if (renamed(lens.pinned)) lens.pinned = null;
   if (renamed(lens.token)) lens.token = null;
@@ -113,16 +113,16 @@ function create(root) {
     el: {
       toolbar: find(".toolbar"), stage: find(".stage"), tip: find(".tip"), help: find(".help"), ask: find(".ask"), tools: find(".tools"),
       clear: find(".clear"), onoff: find(".onoff input"), pixels: find(".pixels input"), panel: find(".panel"),
-      caption: find(".caption"), scaleKey: find(".scale"), low: find(".low"), high: find(".high"), bar: find(".bar"),
-      unseen: find(".unseen"), marked: find(".marked"), yours: find(".yours"), layers: find(".layers"),
+      caption: find(".caption"), scaleKey: find(".scale"), low: find(".low"), high: find(".high"), unit: find(".unit"),
+      bar: find(".bar"), unseen: find(".unseen"), marked: find(".marked"), yours: find(".yours"), layers: find(".layers"),
       slice: find("input.slice"), sliceText: find(".layers output"), headsRow: find(".heads"), sheet: find(".sheet"),
       looks: find(".looks"), opacity: find("input.opacity"), scales: find(".scales"), strip: find(".strip"),
       tokens: find(".tokens"), segments: find(".segments"), said: find(".said"),
     },
     header: null, scene: null, bitmaps: { of: null, picture: null, crisp: null }, minis: [], drawn: 0,
     slice: 0, chosen: false, heads: [], opacity: 0.85, scale: "layer", on: true, pixels: false, help: false,
-    tool: "hover", mask: new Set(), stroke: null, reported: "", cell: null, byKey: false, token: null, pinned: null,
-    frame: null, stop: new AbortController(),
+    tool: "hover", mask: new Set(), stroke: null, reported: "", cell: null, byKey: false, leader: null,
+    token: null, pinned: null, frame: null, stop: new AbortController(),
   };
   // Whatever a listener changed shows in the next frame.
   const on = (target, type, handle) => target.addEventListener(type, (event) => {
@@ -132,6 +132,7 @@ function create(root) {
   listenToPointer(lens, on);
   listenToKeys(lens, on);
   listenToStrip(lens, on);
+  listenToLink(lens);
   listenToControls(lens, on);
   const sizes = new ResizeObserver(() => repaint(lens));
   sizes.observe(root);

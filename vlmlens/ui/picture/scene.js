@@ -55,7 +55,7 @@ function seesAll(boxes, size) {
   return owner.filter((cell) => cell < 0).length < 0.005 * owner.length;
 }
 
-function openMaps({ labels, heads, rows }, part, cells) {
+function openMaps({ labels, heads, rows, unit, vocabulary }, part, cells) {
   const kept = new Map(); // averages and maxima already worked out
   const once = (name, make) => kept.get(name) ?? kept.set(name, make()).get(name);
   const table = (name) => ({
@@ -63,6 +63,7 @@ function openMaps({ labels, heads, rows }, part, cells) {
     scales: new Float32Array(part(`${name}_scales`).buffer),
   });
   const heat = table("values");
+  const words = vocabulary ? new Uint16Array(part("words").buffer) : null;
   const looks = rows.length ? table("looks") : null;
 
   const add = ({ codes, scales }, row, weight, sum) => {
@@ -81,7 +82,9 @@ function openMaps({ labels, heads, rows }, part, cells) {
     add(looks, slice * rows.length + rows.indexOf(token), 1, new Float32Array(cells)));
   const most = (name, values) => once(`most ${name}`, () => Math.max(...labels.map((_, s) => extreme(values(s)))));
   return {
-    labels, heads, rows, ofHeads, ofToken,
+    labels, heads, rows, unit, ofHeads, ofToken,
+    hasWords: words !== null,
+    wordAt: (slice, cell) => (words ? vocabulary[words[slice * cells + cell]] : ""),
     maxOfHeads: (picked) => most(picked.join(), (slice) => ofHeads(slice, picked)),
     maxOfToken: (token) => most(`@${token}`, (slice) => ofToken(slice, token)),
   };

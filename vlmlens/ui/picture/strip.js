@@ -44,7 +44,7 @@ function segmentKey(segment) {
 function chip(lens, at) {
   const { text, segment } = lens.scene.tokens[at];
   const looking = lens.scene.maps?.rows.includes(at) ?? false;
-  const node = element("button", `chip ${segment}${looking ? " looking" : ""}`, text.trim().replaceAll("\n", "\u21b5") || "\u2423");
+  const node = element("button", `chip ${segment}${looking ? " looking" : ""}`, plain(text));
   node.type = "button";
   node.dataset.token = at;
   node.tabIndex = -1;

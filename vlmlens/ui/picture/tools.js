@@ -94,10 +94,7 @@ function report(lens) {
 
 function listenToPointer(lens, on) {
   const { canvas } = lens;
-  const hover = (event) => {
-    lens.cell = cellAt(lens, ...pointOf(lens, event));
-    lens.byKey = false;
-  };
+  const hover = (event) => point(lens, cellAt(lens, ...pointOf(lens, event)));
   on(canvas, "pointerdown", (event) => {
     if (event.button !== 0 || !event.isPrimary) return;
     canvas.focus({ preventScroll: true });
@@ -116,9 +113,9 @@ function listenToPointer(lens, on) {
   on(canvas, "pointerup", (event) => event.isPrimary && lens.stroke && endStroke(lens));
   on(canvas, "pointercancel", () => cancelStroke(lens));
   on(canvas, "pointerleave", (event) => {
-    if (!lens.byKey && event.pointerType === "mouse") lens.cell = null; // a lifted finger leaves the value to read
+    if (!lens.byKey && event.pointerType === "mouse") leave(lens); // a lifted finger leaves the value to read
   });
-  on(canvas, "blur", () => (lens.cell = null));
+  on(canvas, "blur", () => leave(lens));
 }
 
 // The nearest cell on that side; going astray sideways counts double.
@@ -137,8 +134,7 @@ function neighbour(lens, dx, dy) {
 
 function walk(lens, dx, dy) {
   const start = lens.shown?.values ? hottest(lens.shown.values) : 0;
-  lens.cell = lens.cell === null ? start : neighbour(lens, dx, dy);
-  lens.byKey = true;
+  point(lens, lens.cell === null ? start : neighbour(lens, dx, dy), true);
 }
 
 function toggleCell(lens) {
@@ -174,7 +170,8 @@ function listenToKeys(lens, on) {
 
 function letGo(lens) {
   lens.help = false;
-  lens.pinned = lens.token = lens.cell = null;
+  lens.pinned = lens.token = null;
+  point(lens, null);
   cancelStroke(lens);
   return true;
 }

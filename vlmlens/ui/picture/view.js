@@ -2,6 +2,7 @@
 
 const BESIDE = 840; // from this width on the controls stand beside the picture
 const PANEL = 300;
+const ATTENTION = "of the attention"; // the unit that is told in percent
 
 function headsInWords({ heads, scene }) {
   if (scene.maps.heads === 1) return "";
@@ -17,12 +18,16 @@ function whatIsShown(lens) {
   const looking = [lens.token, lens.pinned].find((at) => at !== null && maps.rows.includes(at)) ?? null;
   const one = lens.scale === "layer";
   const values = looking === null ? maps.ofHeads(lens.slice, lens.heads) : maps.ofToken(lens.slice, looking);
+  const ofSign = signed && looking === null;
+  const attention = looking !== null || maps.unit === ATTENTION;
   const most = () => (looking === null ? maps.maxOfHeads(lens.heads) : maps.maxOfToken(looking));
-  const word = looking === null ? null : `\u201c${tokens[looking].text.trim()}\u201d`;
+  const word = looking === null ? null : inQuotes(tokens[looking].text);
   return {
     values: values.every(Number.isNaN) ? null : values,
     max: one ? extreme(values) : most(),
-    looking, word, signed: signed && looking === null,
+    looking, signed: ofSign, percent: attention && !ofSign,
+    unit: word ? `${ATTENTION} of ${word}` : attention && ofSign ? "" : maps.unit,
+    wordAt: (cell) => (word ? "" : maps.wordAt(lens.slice, cell)),
     title: word ? `where ${word} looks, ${label}` : `${label}${headsInWords(lens)}`,
   };
 }
@@ -44,7 +49,7 @@ function fit(lens) {
   const ratio = window.devicePixelRatio || 1;
   root.classList.toggle("wide", wide);
   root.style.setProperty("--stage", `${shown}px`);
-  const name = `${shown}x${tall}@${ratio} ${scene.ids.boxes}`;
+  const name = `${shown}x${tall}@${ratio} ${scene.ids.boxes} ${scene.maps?.hasWords}`;
   if (name === lens.fitted) return;
   lens.fitted = name;
   Object.assign(canvas.style, { width: `${shown}px`, height: `${tall}px` });
@@ -52,6 +57,7 @@ function fit(lens) {
   canvas.height = Math.round(tall * ratio);
   lens.ratio = ratio;
   lens.rects = snap(scene.boxes, scene.size, canvas.width, canvas.height);
+  lens.roomy = roomyCells(lens);
   lens.cover = scene.seesAll ? null : hatch(lens.rects, canvas.width, canvas.height, ratio);
 }
 
@@ -72,6 +78,7 @@ function paintPicture(lens) {
   if (scene.region.length) paintMarked(context, rects, scene.region, ratio);
   if (lens.mask.size) paintBrushed(context, rects, lens.mask, ratio);
   if (lens.stroke?.kind === "box") paintBox(lens, context);
+  if (lens.on && shown) paintWords(lens, context);
   const cell = outlined(lens);
   if (cell !== null) paintCursor(context, rects, cell, ratio);
 }
@@ -85,49 +92,15 @@ function paintBox({ stroke, canvas, scene, ratio }, context) {
   strokePath(context, path, "#fff", 1.5 * ratio, [4 * ratio, 4 * ratio]);
 }
 
-function tokensOf({ scene }, cell) {
-  return scene.tokens.flatMap((token, at) => (token.cell === cell ? [at] : []));
-}
-
-function cellInWords(lens, cell) {
-  const { scene, shown } = lens;
-  const where = tokensOf(lens, cell);
-  const token = where.length ? `token ${where.join(", ")}` : `cell ${cell}`;
-  if (!shown?.values) return [token, ""];
-  const value = shown.values[cell];
-  const rank = 1 + shown.values.filter((v) => v > value).length;
-  const owner = shown.word ? `the attention of ${shown.word}` : "the attention";
-  return [
-    shown.signed ? amount(value, true) : `${amount(value, false)} of ${owner}`,
-    `${rank === 1 ? "" : `${ordinal(rank)} `}${shown.signed ? "highest" : "hottest"} of ${scene.cells} \u00b7 ${token}`,
-  ];
-}
-
-function placeTip(lens) {
-  const { tip, stage } = lens.el;
-  const cell = lens.stroke ? null : outlined(lens);
-  tip.hidden = cell === null;
-  if (cell === null) return;
-  const [value, rest] = cellInWords(lens, cell);
-  tip.firstElementChild.textContent = value;
-  tip.lastElementChild.textContent = rest;
-  const [x, y, w, h] = lens.rects.subarray(4 * cell, 4 * cell + 4).map((v) => v / lens.ratio);
-  const right = x + w + 8 + tip.offsetWidth <= stage.clientWidth;
-  const left = right ? x + w + 8 : x - 8 - tip.offsetWidth;
-  const fits = right || left >= 0;
-  const top = fits ? y + h / 2 - tip.offsetHeight / 2 : y - tip.offsetHeight - 8 < 0 ? y + h + 8 : y - tip.offsetHeight - 8;
-  tip.style.left = `${Math.max(0, Math.min(fits ? left : x, stage.clientWidth - tip.offsetWidth))}px`;
-  tip.style.top = `${Math.max(0, Math.min(top, lens.canvas.clientHeight - tip.offsetHeight))}px`;
-}
-
 function paintLegend(lens) {
   const { el, shown, scene } = lens;
   const empty = shown && !shown.values;
   el.caption.textContent = !shown ? "" : empty ? `${shown.title}: not recorded here` : lens.on ? shown.title : `${shown.title} (hidden)`;
   el.scaleKey.hidden = !shown?.values;
   if (shown?.values) {
-    el.low.textContent = shown.signed ? amount(-shown.max, true) : "0";
-    el.high.textContent = amount(shown.max, shown.signed);
+    el.low.textContent = shown.signed ? amount(-shown.max, shown) : "0";
+    el.high.textContent = amount(shown.max, shown);
+    el.unit.textContent = shown.percent ? "" : shown.unit;
     paintScale(el.bar, shown.signed, lens.opacity);
   }
   el.unseen.hidden = scene.seesAll;
@@ -146,7 +119,8 @@ function paintHeads(lens) {
     if (lens.thumbs === name) continue;
     const values = maps.ofHeads(lens.slice, head === null ? [] : [head]);
     const total = values.reduce((sum, v) => sum + v, 0);
-    const share = signed || Number.isNaN(total) ? "" : `, ${digits(100 * total)} % of its attention is on the picture`;
+    const tells = maps.unit === ATTENTION && !signed && !Number.isNaN(total);
+    const share = tells ? `, ${digits(100 * total)} % of its attention is on the picture` : "";
     const label = `${head === null ? "mean of all heads" : `head ${head}`}${share}`;
     button.setAttribute("aria-label", label);
     button.title = label;
@@ -194,12 +168,14 @@ function describe(lens) {
   const parts = [`Picture, ${scene.size[0]} by ${scene.size[1]} pixels, ${scene.cells} cells.`];
   if (shown?.values) {
     const best = hottest(shown.values);
-    parts.push(`${shown.title}. Hottest cell ${best}: ${amount(shown.values[best], shown.signed)}.`);
+    const [value, word] = cellInWords(lens, best);
+    parts.push(`${shown.title}. Hottest cell ${best}: ${[value, word].filter(Boolean).join(", ")}.`);
   }
   if (lens.mask.size) parts.push(`Your region: ${lens.mask.size} cells.`);
   canvas.setAttribute("aria-label", parts.join(" "));
   const cell = lens.byKey ? lens.cell : null;
-  const said = cell === null ? "" : [...cellInWords(lens, cell), lens.mask.has(cell) ? "marked" : ""].join(", ");
+  const words = cell === null ? [] : [...cellInWords(lens, cell), lens.mask.has(cell) ? "marked" : ""];
+  const said = words.filter(Boolean).join(", ");
   if (lens.el.said.textContent !== said) lens.el.said.textContent = said;
   root.dataset.slice = lens.slice;
   root.dataset.head = lens.heads.length ? lens.heads.join(",") : "mean";
