@@ -44,7 +44,7 @@ def test_the_lead_over_another_answer_turns_round_with_the_two(case):
     one, two = case.trace.answers[:2]
     for name in ("gradient x activation", "integrated gradients", "ablation", "occlusion"):
         first, second = (
-            explain(name, Case(case.vlm, case.picture, QUESTION, case.trace, against=b, answer_=a, passes=80)).cells()
+            explain(name, Case(case.vlm, case.picture, QUESTION, case.trace, against=b, chosen=a, passes=80)).cells()
             for a, b in ((one, two), (two, one))
         )
         np.testing.assert_allclose(first, -second, atol=1e-4 * np.abs(first).max())

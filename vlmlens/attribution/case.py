@@ -11,7 +11,6 @@ from torch import Tensor
 
 from vlmlens.models import VLM, Picture, Prepared, as_image
 from vlmlens.models.inside import Eyes
-from vlmlens.progress import Progress
 from vlmlens.trace import Answer, Trace
 
 PASSES = 400  # forward passes that a sampling method may spend
@@ -26,7 +25,7 @@ class Case:
     question: str
     trace: Trace
     against: Answer | None = None
-    answer_: Answer | None = None
+    chosen: Answer | None = None  # the answer to explain; the model's own if None
     fusion: tuple[int, ...] = ()  # layers found by a masking sweep
     review: int | None = None
     passes: int = PASSES
@@ -34,8 +33,8 @@ class Case:
 
     @property
     def answer(self) -> Answer:
-        """The one that is explained; by default the model's."""
-        return self.answer_ or self.trace.answers[0]
+        """The one that is explained."""
+        return self.chosen or self.trace.answers[0]
 
     @cached_property
     def prepared(self) -> Prepared:
@@ -120,5 +119,3 @@ def plain_fill(eyes: Eyes) -> Tensor:
     across = tuple(axis for axis in range(1, eyes.pixels.ndim) if eyes.cells.shape[axis] > 1)
     return eyes.pixels.mean(dim=across, keepdim=True).expand_as(eyes.pixels)
 
-
-__all__ = ["PASSES", "Case", "Map", "Progress", "blocks", "by_cell", "plain_fill", "single"]
