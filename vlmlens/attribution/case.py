@@ -118,4 +118,3 @@ def plain_fill(eyes: Eyes) -> Tensor:
     """The picture's mean colour, [1, ...] as the vision encoder gets it."""
     across = tuple(axis for axis in range(1, eyes.pixels.ndim) if eyes.cells.shape[axis] > 1)
     return eyes.pixels.mean(dim=across, keepdim=True).expand_as(eyes.pixels)
-
