@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vlmlens.information import GATES, InformationError, decompose, gate, gpu, mixture, optimum
-from vlmlens.information.climb import climb, exp, kept_on_disk, log, measure, start
+from vlmlens.information import GATES, InformationError, decompose, gate, gpu, lanes, mixture, optimum
+from vlmlens.information.arithmetic import exp, log
+from vlmlens.information.climb import climb, measure, start
+from vlmlens.information.compiling import kept_on_disk
 from vlmlens.information.newton import finish
 from vlmlens.information.search import search
 from vlmlens.information.solver import PID
@@ -213,11 +215,12 @@ def prepared(stack: np.ndarray) -> tuple[np.ndarray, ...]:
     p1, p2, r = np.empty((b, rows, labels)), np.empty((b, columns, labels)), np.empty((b, rows, columns))
     v = np.empty_like(p2)
     assert measure(stack, p1, p2, np.empty((b, 4)))
-    start(p1, p2, r, v)
-    return p1, p2, r, v, np.full((b, 2), (-np.inf, np.inf)), np.zeros(b, np.int64)
+    found = np.empty((b, 2))
+    start(p1, p2, r, v, found)
+    return p1, p2, r, v, found, np.zeros(b, np.int64)
 
 
-def bounds(p1: np.ndarray, p2: np.ndarray, r: np.ndarray, v: np.ndarray) -> np.ndarray:
+def bounds(p1: np.ndarray, p2: np.ndarray, r: np.ndarray, v: np.ndarray, climb=climb) -> np.ndarray:
     """What R and V prove, lower and upper [b, 2]."""
     found = np.full((len(p1), 2), (-np.inf, np.inf))
     climb(p1, p2, r.copy(), v.copy(), found, np.empty(len(p1), np.int64), 0.0, 0)
@@ -233,7 +236,17 @@ def test_the_climb_on_a_gpu_is_the_same_climb():
     np.testing.assert_allclose(here[2], there[2], atol=1e-6)
 
 
-def test_the_two_certificates_are_one():
+def test_a_table_ends_the_same_whichever_are_solved_beside_it():
+    stack = stack_of_counts(21)
+    together, turned, alone = prepared(stack), prepared(stack[::-1].copy()), prepared(stack[5:6])
+    for run in (together, turned, alone):
+        lanes.climb(*run, 1e-7, 2000)
+    for number in range(2, 6):
+        np.testing.assert_array_equal(together[number], turned[number][::-1])
+        np.testing.assert_array_equal(together[number][5], alone[number][0])
+
+
+def test_the_certificates_are_one():
     from torch import from_numpy
 
     rng = np.random.default_rng(1)
@@ -241,6 +254,7 @@ def test_the_two_certificates_are_one():
     r, v = r * rng.random(r.shape), rng.random(v.shape)
     theirs = gpu.bounds(*map(from_numpy, (p1, p2, r, v)))
     np.testing.assert_allclose(bounds(p1, p2, r, v), np.stack(theirs, 1), atol=1e-12)
+    np.testing.assert_allclose(bounds(p1, p2, r, v, lanes.climb), np.stack(theirs, 1), atol=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -252,11 +266,14 @@ def test_no_point_proves_anything_false(seed):
     solved = search(p1, p2, 1e-9, 5000).bounds[0]
     for _ in range(20):
         noise = np.exp(rng.normal(0, rng.choice([0.1, 5, 50]), r.shape))
-        low, high = bounds(p1, p2, r * noise * (rng.random(r.shape) < 0.9), v)[0]
-        assert low <= solved[1] + 1e-12
-        assert high >= solved[0] - 1e-12
-    climb(p1, p2, r, v, found, spent, -1.0, 200)  # on and on, with no gap small enough
-    assert found[0, 0] <= found[0, 1] + 1e-12
+        point = r * noise * (rng.random(r.shape) < 0.9)
+        for way in (climb, lanes.climb):
+            low, high = bounds(p1, p2, point, v, way)[0]
+            assert low <= solved[1] + 1e-12
+            assert high >= solved[0] - 1e-12
+    for way in (climb, lanes.climb):
+        way(p1, p2, r.copy(), v.copy(), found, spent, -1.0, 200)  # on and on, with no gap small enough
+        assert found[0, 0] <= found[0, 1] + 1e-12
 
 
 def test_newton_finishes_what_crawls():
@@ -284,7 +301,7 @@ def test_it_is_compiled_once_whatever_the_layout():
     decompose(np.asfortranarray(table))
     decompose(table.swapaxes(0, 1))
     decompose(np.stack([table, table]).astype(np.float32)[::-1])
-    assert all(len(function.signatures) == 1 for function in (measure, start, climb))
+    assert all(len(function.signatures) == 1 for function in (measure, start, climb, lanes.climb))
 
 
 def test_it_compiles_without_a_folder_to_keep_it_in():

@@ -2,17 +2,12 @@
 
 Where it stands is R(x1, x2) and V(x2, y), see `solver`; U(x1, y) follows from both. Every point gives a lower and an
 upper bound of the optimum, the least -H_Q(Y | X1, X2) in nats.
-
-All that is compiled is in this file: numba's cache on disk does not notice a change in another.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+
+from vlmlens.information.arithmetic import exp, log
+from vlmlens.information.compiling import compiled, inlined, kept_on_disk
 
 RAREST = 1e-200  # what is rarer never occurs, so that no logarithm is out of range
 LOWEST = -40.0  # of log R
@@ -21,20 +16,6 @@ STEP = 1.2  # times log M, with momentum; 1 takes a tenth longer, from 1.5 on it
 MOMENTUM_LIMIT = 5.0
 PATIENCE = 200  # iterations in which the gap must halve, else the step changes
 PLAIN_POWER = 1.8  # of the step without momentum; below 2 it converged on every table tried
-
-# Sums may be reordered; that there are infinities and what is not a number may not be forgotten.
-OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract"}}
-compiled = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)  # for what is compiled to call
-inlined = njit(inline="always")  # in the one place that calls it, so that it is compiled once and not twice
-exactly = njit(nogil=True, error_model="numpy", fastmath={"contract"})
-
-
-def kept_on_disk(function: Callable) -> Callable:
-    """Compiled once for all processes, unless numba finds no folder that it may write to."""
-    try:
-        return njit(cache=True, **OPTIONS)(function)
-    except RuntimeError:
-        return njit(**OPTIONS)(function)
 
 
 @kept_on_disk
@@ -45,62 +26,65 @@ def measure(tables: np.ndarray, p1: np.ndarray, p2: np.ndarray, known: np.ndarra
         p1, p2: become P(x1, y) [b, x1, y] and P(x2, y) [b, x2, y].
         known: becomes I(X1; Y), I(X2; Y), I(X1, X2; Y) and H(Y), nats [b, 4].
     """
+    rows, columns, labels = tables.shape[1:]
+    pairs = rows * columns * labels  # where in `p` what begins, after the cells of the table
+    ones = pairs + rows * columns
+    twos = ones + rows
+    outcomes = twos + columns
+    firsts = outcomes + labels
+    seconds = firsts + rows * labels
+    p = np.empty(seconds + columns * labels)  # of all that is counted; one long loop for their logarithms
     for b in range(len(tables)):
         total, sound = 0.0, True
-        for cell in tables[b].reshape(tables[b].size):
+        for cell in tables[b].reshape(pairs):
             total += cell
             sound &= 0 <= cell < np.inf
         if not (sound and total > 0):
             return False
-        _measure(tables[b], total, p1[b], p2[b], known[b])
+        p[pairs:] = 0.0
+        cell = 0
+        for i in range(rows):
+            for j in range(columns):
+                for y in range(labels):
+                    x = tables[b, i, j, y] / total
+                    x = x if x > RAREST else 0.0
+                    p[cell] = x
+                    p[pairs + i * columns + j] += x
+                    p[firsts + i * labels + y] += x
+                    p[seconds + j * labels + y] += x
+                    cell += 1
+        for i in range(rows):
+            for y in range(labels):
+                p1[b, i, y] = x = p[firsts + i * labels + y]
+                p[ones + i] += x
+                p[outcomes + y] += x
+        for j in range(columns):
+            for y in range(labels):
+                p2[b, j, y] = x = p[seconds + j * labels + y]
+                p[twos + j] += x
+        for k in range(len(p)):
+            p[k] *= log(p[k])
+        entropy = -_sum(p, outcomes, firsts)
+        known[b, 0] = entropy + _sum(p, firsts, seconds) - _sum(p, ones, twos)
+        known[b, 1] = entropy + _sum(p, seconds, len(p)) - _sum(p, twos, outcomes)
+        known[b, 2] = entropy + _sum(p, 0, pairs) - _sum(p, pairs, ones)
+        known[b, 3] = entropy
     return True
 
 
-@inlined
-def _measure(table: np.ndarray, total: float, p1: np.ndarray, p2: np.ndarray, known: np.ndarray) -> None:
-    rows, columns, labels = table.shape
-    together = entropy = 0.0  # together: -H(Y | X1, X2)
-    _fill(p1, 0.0)
-    _fill(p2, 0.0)
-    for i in range(rows):
-        for j in range(columns):
-            pair = 0.0
-            for y in range(labels):
-                p = table[i, j, y] / total
-                p = p if p > RAREST else 0.0
-                pair += p
-                together += p * log(p)
-                p1[i, y] += p
-                p2[j, y] += p
-            together -= pair * log(pair)
-    for y in range(labels):
-        p = 0.0
-        for i in range(rows):
-            p += p1[i, y]
-        entropy -= p * log(p)
-    known[0] = entropy + _certainty(p1)
-    known[1] = entropy + _certainty(p2)
-    known[2] = entropy + together
-    known[3] = entropy
-
-
 @compiled
-def _certainty(p: np.ndarray) -> float:
-    """-H(Y | X) of P(x, y)."""
+def _sum(x: np.ndarray, start: int, stop: int) -> float:
     total = 0.0
-    for i in range(p.shape[0]):
-        row = 0.0
-        for y in range(p.shape[1]):
-            row += p[i, y]
-            total += p[i, y] * log(p[i, y])
-        total -= row * log(row)
+    for k in range(start, stop):
+        total += x[k]
     return total
 
 
 @kept_on_disk
-def start(p1: np.ndarray, p2: np.ndarray, r: np.ndarray, v: np.ndarray) -> None:
+def start(p1: np.ndarray, p2: np.ndarray, r: np.ndarray, v: np.ndarray, found: np.ndarray) -> None:
     """Where to start: R as if the sources were independent given the outcome, V even. Arguments as of `climb`."""
     for b in range(len(p1)):
+        found[b, 0], found[b, 1] = -np.inf, np.inf
         _fill(r[b], 0.0)
         _fill(v[b], 1.0)
         for y in range(p1.shape[2]):
@@ -336,54 +320,3 @@ def _fill(x: np.ndarray, value: float) -> None:
     for i in range(x.shape[0]):
         for k in range(x.shape[1]):
             x[i, k] = value
-
-
-# Exponential and logarithm without a branch or a call, so that a loop over them runs on several numbers at a time; four
-# times as fast as the C library's, and within 4e-16 of it.
-
-LN2 = float(np.log(2))
-LN2_HEAD = float((np.array(LN2).view(np.int64) & -(1 << 27)).view(np.float64))  # times any exponent without rounding
-LN2_TAIL = LN2 - LN2_HEAD + 2.319046813846299e-17  # what LN2 itself was rounded by
-ROOT_HALF = int(np.array(0.5**0.5).view(np.int64))
-
-
-@intrinsic
-def _bits(_context: Any, number: Any) -> Any:
-    return types.int64(types.float64), lambda _, builder, __, values: builder.bitcast(values[0], ir.IntType(64))
-
-
-@intrinsic
-def _number(_context: Any, bits: Any) -> Any:
-    return types.float64(types.int64), lambda _, builder, __, values: builder.bitcast(values[0], ir.DoubleType())
-
-
-@exactly
-def exp(x: float) -> float:
-    """From -700 to 700, and no further."""
-    x = min(max(x, -700.0), 700.0)
-    exponent = np.floor(x * (1 / LN2) + 0.5)
-    x = x - exponent * LN2_HEAD - exponent * LN2_TAIL  # at most LN2 / 2 either way
-    series = x / 6227020800 + 1 / 479001600
-    series = (series * x + 1 / 39916800) * x + 1 / 3628800
-    series = (series * x + 1 / 362880) * x + 1 / 40320
-    series = (series * x + 1 / 5040) * x + 1 / 720
-    series = (series * x + 1 / 120) * x + 1 / 24
-    series = (series * x + 1 / 6) * x + 1 / 2
-    series = (series * x + 1) * x + 1
-    return series * _number((np.int64(exponent) + 1023) << 52)
-
-
-@exactly
-def log(x: float) -> float:
-    """Of numbers above 1e-300; of 0 something finite, so that 0 log 0 is 0; infinite where x is, or not a number."""
-    bits = _bits(x)
-    exponent = (bits - ROOT_HALF) >> 52
-    mantissa = _number(bits - (exponent << 52))  # from sqrt(1/2) to sqrt(2)
-    s = (mantissa - 1) / (mantissa + 1)
-    q = s * s
-    series = (q / 21 + 1 / 19) * q + 1 / 17
-    series = (series * q + 1 / 15) * q + 1 / 13
-    series = (series * q + 1 / 11) * q + 1 / 9
-    series = (series * q + 1 / 7) * q + 1 / 5
-    series = (series * q + 1 / 3) * q
-    return exponent * LN2_HEAD + (2 * s + (2 * s * series + exponent * LN2_TAIL)) if x < np.inf else x

@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 
 from vlmlens.errors import UserError
-from vlmlens.information.search import search
+from vlmlens.information.search import SMALL, compiled, search, side_by_side, small
 from vlmlens.progress import Progress
 
-TOGETHER = 256  # tables of a stack between two steps of its progress
+TOGETHER = 256  # tables of a stack, at least, between two steps of its progress
+CELLS_TOGETHER = 2**16  # or tables of so many cells: of small ones 256 are done in a millisecond
 LN2 = float(np.log(2))
 
 
@@ -81,24 +82,24 @@ def decompose(
         tol: the gap, in bits, at which a problem counts as solved.
         max_iterations: after these a problem is given as it stands, with its gap and `converged` False.
         device: where stacks are solved ("cpu", "cuda"); a single table is always solved on the CPU.
-        progress: of a stack; a step before each 256 tables.
+        progress: of a stack; a step before each 256 tables, or more where they are small.
 
     Raises:
         InformationError: negative or not finite entries, a table of zeros, or another number of axes.
     """
     tables = _array(joint)
     if tables.ndim == 3:
-        problem = _Problems.of(tables[None])
-        found = search(problem.p1, problem.p2, tol * LN2, max_iterations)
-        u1, u2, redundant, synergistic, gap = _terms(problem.known[0].tolist(), found.bounds[0].tolist())
-        return PID(u1, u2, redundant, synergistic, gap, int(found.spent[0]), gap <= tol)
+        known, bounds, iterations = _one(tables[None], tol * LN2, max_iterations)
+        u1, u2, redundant, synergistic, gap = _terms(known, bounds)
+        return PID(u1, u2, redundant, synergistic, gap, iterations, gap <= tol)
     problems, parts = _Problems.of(tables), []
-    starts = range(0, len(tables), TOGETHER)
+    together = max(TOGETHER, CELLS_TOGETHER // tables[0].size)
+    starts = range(0, len(tables), together)
     for start in (progress or Progress()).over(starts, len(starts), "tables"):
-        part = slice(start, start + TOGETHER)
+        part = slice(start, start + together)
         parts.append(search(problems.p1[part], problems.p2[part], tol * LN2, max_iterations, device))
-    bounds = np.concatenate([part.bounds for part in parts])
-    u1, u2, redundant, synergistic, gap = _terms(problems.known.T, bounds.T)
+    ends = np.concatenate([part.bounds for part in parts])
+    u1, u2, redundant, synergistic, gap = _terms(problems.known.T, ends.T)
     return PID(u1, u2, redundant, synergistic, gap, np.concatenate([part.spent for part in parts]), gap <= tol)
 
 
@@ -155,6 +156,15 @@ def prices(joint: Any, tol: float = 1e-6) -> tuple[np.ndarray, np.ndarray]:
     return a - rows[:, None], b - columns[:, None]
 
 
+def _one(table: np.ndarray, tol: float, most: int) -> tuple[list[float], list[float], int]:
+    """What `_Problems` knows of a table [1, x1, x2, y], its bounds and the iterations that it took."""
+    if table.size <= SMALL and (quick := small(table, tol, most)):
+        return quick
+    problem = _Problems.of(table)
+    found = search(problem.p1, problem.p2, tol, most)
+    return problem.known[0].tolist(), found.bounds[0].tolist(), int(found.spent[0])
+
+
 def _finite(values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(values), values, 0.0)
 
@@ -175,13 +185,14 @@ class _Problems:
     @classmethod
     def of(cls, tables: np.ndarray) -> "_Problems":
         """Raises InformationError where one is no table."""
-        from vlmlens.information.climb import measure  # numba takes half a second to import
-
+        measure = compiled()[0].measure
         b, rows, columns, labels = tables.shape
-        problems = cls(np.empty((b, rows, labels)), np.empty((b, columns, labels)), np.empty((b, 4)))
-        if not measure(tables, problems.p1, problems.p2, problems.known):
+        p1, p2, known = np.empty((b, rows, labels)), np.empty((b, columns, labels)), np.empty((b, 4))
+        sound = []
+        side_by_side(lambda part: sound.append(measure(tables[part], p1[part], p2[part], known[part])), b)
+        if not all(sound):
             raise InformationError(_complaint(tables))
-        return problems
+        return cls(p1, p2, known)
 
 
 def _terms(known: Any, bounds: Any) -> tuple[Any, Any, Any, Any, Any]:
