@@ -28,9 +28,10 @@ def start(**link: str) -> AppTest:
 
 def settle(at: AppTest) -> AppTest:
     """Run again while a job is still under way, as the browser's fragment would."""
-    for _ in range(30):
+    for _ in range(300):
         if not any(button.label == "Cancel" for button in at.button):
             return at
+        time.sleep(0.1)
         at.run()
     raise AssertionError("the page never finished its work")
 

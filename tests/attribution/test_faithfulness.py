@@ -1,5 +1,7 @@
 """Taking patches away and putting them back, against one picture at a time; and what random maps are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,11 +9,14 @@ import torch
 from vlmlens.attribution import Case
 from vlmlens.attribution.faithfulness import (
     AT_ONCE,
-    FEWEST_DRAWS,
+    DRAWS,
     FILLS,
+    KNOCKED_OUT,
+    Curves,
     agreement,
     curves,
     filled,
+    passes,
     random_maps,
     trust,
 )
@@ -28,18 +33,38 @@ def test_the_curves_are_those_of_pictures_filled_one_by_one(any_model, scenes):
     values = np.random.default_rng(0).normal(size=case.trace.grid.cells)
     fills = filled(case)
     assert len(fills) == len(FILLS)
-    shares, deletion, insertion = curves(case, fills, values[None])
+    found = curves(case, fills, values[None])
+    assert found.ways == (*FILLS, KNOCKED_OUT)
     order = np.argsort(-values)
-    for step in (0, 2, len(shares) - 1):
-        hottest = torch.from_numpy(np.isin(np.arange(len(values)), order[: round(shares[step] * len(values))]))
-        for number, fill in enumerate(fills):
-            for found, taken in ((deletion, hottest), (insertion, ~hottest)):
-                pixels = torch.where(taken[case.eyes.cells[0]], fill, case.eyes.pixels[0])[None]
+    candidate = case.answer.candidate
+    for step in range(len(found.shares)):
+        hottest = np.isin(np.arange(len(values)), order[: round(found.shares[step] * len(values))])
+        for seen, gone in ((found.deletion, hottest), (found.insertion, ~hottest)):
+            for number, fill in enumerate(fills):
+                pixels = torch.where(torch.from_numpy(gone)[case.eyes.cells[0]], fill, case.eyes.pixels[0])[None]
                 with case.computing(), torch.no_grad():
-                    alone = case.eyes.logits(pixels).double().softmax(-1)[0, case.answer.candidate]
-                np.testing.assert_allclose(found[0, number, step], float(alone), atol=1e-4)
-    np.testing.assert_allclose(deletion[0, :, 0], case.answer.probability, atol=1e-4)
-    np.testing.assert_allclose(deletion[0, :, 0], insertion[0, :, -1])
+                    alone = case.eyes.logits(pixels).double().softmax(-1)[0, candidate]
+                np.testing.assert_allclose(seen[0, number, step], float(alone), atol=1e-4)
+            alone = any_model.answer_probability(scenes[0], QUESTION, candidate, gone[None])[0]
+            np.testing.assert_allclose(seen[0, -1, step], alone, atol=1e-4)
+    np.testing.assert_allclose(found.deletion[0, :, 0], case.answer.probability, atol=1e-4)
+
+
+def test_the_score_counts_each_way_by_how_far_maps_spread():
+    rng = np.random.default_rng(0)
+    deletion, insertion = rng.random((6, 2, 4)), rng.random((6, 2, 4))
+    shares = np.array([0, 0.1, 0.15, 0.3])
+    expected = np.zeros(6)
+    for values, sign in ((deletion, -1), (insertion, 1)):
+        for way in range(2):
+            area = sign * np.trapezoid(values[:, way], shares, axis=1)
+            expected += (area - area.mean()) / area.std()
+    found = Curves(("a", "b"), shares, deletion, insertion).scores
+    np.testing.assert_allclose(found, expected)
+    scaled = Curves(("a", "b"), shares, deletion * [[[2], [1]]], insertion).scores
+    np.testing.assert_allclose(scaled, expected)
+    same = Curves(("a",), shares, np.ones((6, 1, 4)), np.ones((6, 1, 4)))
+    np.testing.assert_array_equal(same.scores, 0)
 
 
 def test_random_maps_are_as_smooth_as_the_map():
@@ -71,13 +96,41 @@ def test_the_verdict_follows_from_the_scores(concat, scenes):
     from vlmlens.attribution import explain
 
     worth = explain("shapley", case).cells()
-    good, bad = trust(case, worth, draws=FEWEST_DRAWS), trust(case, -worth, draws=FEWEST_DRAWS)
+    good, bad = trust(case, worth), trust(case, -worth)
     assert good.verdict == "better than random"
     assert bad.verdict == "no better than random"
-    assert len(good.random) == FEWEST_DRAWS
-    assert len(bad.random) == AT_ONCE
-    assert good.score > good.random.max()
+    assert good.draws == DRAWS
+    assert good.beaten >= DRAWS - 1
+    assert bad.draws == AT_ONCE
+    assert good.p == pytest.approx((1 + DRAWS - good.beaten) / 50)
     assert len(good.check.region) == 4  # a tenth of 36
-    assert "Removing what this map marks" in good.sentence()
-    assert good.to_dict()["p"] == pytest.approx(1 / 40)
-    assert len(good.to_frame()) == len(good.shares)
+    assert f"beats {good.beaten} of 49 random maps" in good.sentence()
+    assert good.to_dict()["ways"]["knock-out"]["deletion"] == good.curves.deletion[0, -1].tolist()
+    frame = good.to_frame()
+    assert len(frame) == 4 * len(good.curves.shares)
+    assert (frame.random_deletion_low <= frame.random_deletion_high).all()
+
+
+def test_an_answer_that_no_patch_moves_is_inconclusive(concat, scenes):
+    case = case_of(concat, scenes[0])
+    found = trust(case, np.arange(36.0))
+    still = replace(found, emptied=np.full_like(found.emptied, found.check.before))
+    assert still.verdict == "inconclusive"
+    assert "nothing on it that a map could mark" in still.sentence()
+
+
+def test_it_costs_what_it_says(concat, scenes, monkeypatch):
+    case, counted = case_of(concat, scenes[0]), []
+    from vlmlens.attribution import faithfulness
+
+    plain = faithfulness.probability
+
+    def counting(logits, *rest):
+        counted.append(len(logits))
+        return plain(logits, *rest)
+
+    monkeypatch.setattr(faithfulness, "probability", counting)
+    monkeypatch.setattr("vlmlens.models.base.probability", counting)
+    found = trust(case, np.arange(36.0))
+    ends = 2 * 4 * len(range(0, found.draws, AT_ONCE))
+    assert sum(counted) == passes(case) - (DRAWS - found.draws) * 2 * (len(found.curves.shares) - 1) * 4 + ends

@@ -42,7 +42,8 @@ def ask(page: Page, question: str, wait_idle: Callable[..., None]) -> None:
 def test_a_newcomer_sees_an_answered_example(app, page, page_problems, wait_idle):
     opened(page, app, wait_idle)
     assert re.search(r"probability [01]\.\d{3}", answer(page))
-    assert page.get_by_text("Did looking matter?").is_visible()
+    page.get_by_text(re.compile("(Better|No better) than random")).first.wait_for(timeout=30_000)
+    assert page.get_by_text("Can this map be trusted?").is_visible()
     expect(page.locator(".stVegaLiteChart svg, .stVegaLiteChart canvas")).to_have_count(3)
 
 

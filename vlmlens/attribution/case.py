@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,6 +13,9 @@ from torch import Tensor
 from vlmlens.models import VLM, Picture, Prepared, as_image
 from vlmlens.models.inside import Eyes
 from vlmlens.trace import Answer, Trace
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PASSES = 400  # forward passes that a sampling method may spend
 
@@ -90,6 +94,30 @@ class Map:
         """One slice, mean over heads, [cell]."""
         mean: np.ndarray = self.values[self.first if place is None else place].mean(axis=0)
         return mean
+
+    def to_dict(self) -> dict[str, Any]:
+        """All slices, mean over heads."""
+        return {
+            "method": self.method,
+            "unit": self.unit,
+            "note": self.note,
+            "slices": {label: self.cells(place).tolist() for place, label in enumerate(self.labels)},
+        }
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row a slice, head and cell."""
+        import pandas as pd
+
+        slices, heads, cells = self.values.shape
+        columns = {
+            "slice": np.repeat(np.array(self.labels), heads * cells),
+            "head": np.tile(np.repeat(np.arange(heads), cells), slices),
+            "cell": np.tile(np.arange(cells), slices * heads),
+            "value": self.values.ravel(),
+        }
+        if self.words is not None:
+            columns["word"] = np.repeat(self.words[:, None], heads, axis=1).ravel()
+        return pd.DataFrame(columns)
 
 
 def single(method: str, cells: np.ndarray, unit: str, signed: bool = True, note: str = "") -> Map:

@@ -1,9 +1,13 @@
 """Can a map be trusted? Its patches are taken away and put back in its order, and so are those of random maps.
 
-Deletion: the hottest patches are filled first (the mean colour, a blur, another picture), and the answer's probability
-followed; insertion: a filled picture gets them back (Petsiuk, Das and Saenko, BMVC 2018). The score of a map is the
-area under insertion less that under deletion, mean over the fills. Random maps have the map's own power spectrum, so
-that they are as smooth; a map is better than random where at most 3 in 100 of them score as high.
+Deletion: the hottest patches go first, and the answer's probability is followed; insertion: nothing is there but the
+hottest patches (Petsiuk, Das and Saenko, BMVC 2018). A patch goes in four ways: its pixels take the mean colour, a blur
+or another picture's, or nothing may read its tokens. Only the hottest sixth is followed: there a map says something.
+
+Random maps have the map's own power spectrum, so that they are as smooth. How far they spread is the unit in which each
+way counts: the score is the sum over ways of the area above the curve of deletion and below that of insertion, each
+standardised over the map and the random maps together. Where it ranks among them is its p-value; a map is better than
+random if at most one of 49 scores as high (that one may have found the same thing by luck).
 """
 
 from dataclasses import dataclass
@@ -17,22 +21,25 @@ from torch import Tensor
 
 from vlmlens.attention import CausalCheck
 from vlmlens.attribution.case import Case, plain_fill
+from vlmlens.errors import NotApplicable
 from vlmlens.lab.draw import draw
 from vlmlens.lab.sample import take
 from vlmlens.models import as_image
 from vlmlens.models.inside import Eyes
+from vlmlens.models.many import probability
 from vlmlens.progress import Progress
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FILLS = ("mean", "blur", "donor")
-SHARES = (0.03, 0.07, 0.12, 0.2, 0.35, 0.6)  # of the patches, between none and all
-DRAWS = 99
-FEWEST_DRAWS = 39  # with fewer, not even the best map could be told from chance
-AT_ONCE = 13  # random maps between two looks at whether more are needed
-LEVEL = 0.03
-MOVES = 0.02  # of probability: where filling the whole picture changes less, there is nothing to explain
+FILLS = ("mean colour", "blur", "other picture")
+KNOCKED_OUT = "knock-out"
+SHARES = (0.06, 0.12, 0.17)  # of the patches
+DRAWS = 49
+AT_ONCE = 17  # random maps between two looks at whether the rest are needed
+HOPELESS = 3  # of the first look's random maps that score higher: the map cannot become better than random
+LEVEL = 0.04
+MOVES = 0.02  # of probability: where removing the whole picture changes less, there is nothing to explain
 MARKED = 0.1  # of the patches: what a map is said to mark
 KNOCKED = 40  # random regions that are knocked out
 
@@ -40,36 +47,51 @@ Verdict = Literal["better than random", "no better than random", "inconclusive"]
 
 
 @dataclass(frozen=True, eq=False)
+class Curves:
+    """The answer's probability as patches go and come back, for several maps."""
+
+    ways: tuple[str, ...]  # how a patch goes
+    shares: np.ndarray  # [step], of the patches; from 0
+    deletion: np.ndarray  # [map, way, step]
+    insertion: np.ndarray  # [map, way, step]
+
+    @property
+    def scores(self) -> np.ndarray:
+        """How far each map lies above the mean of all, in standard deviations, summed over ways [map]."""
+        areas = np.concatenate([-self.deletion, self.insertion], axis=1) @ _weights(self.shares)
+        spread = areas.std(axis=0)
+        found: np.ndarray = ((areas - areas.mean(axis=0)) / np.where(spread > 0, spread, 1.0)).sum(axis=1)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
 class Trust:
     """What taking away and putting back did, for a map and for random maps of its smoothness."""
 
-    shares: np.ndarray  # [step], of the patches taken or put; from 0 to 1
-    deletion: np.ndarray  # [fill, step], probability of the answer
-    insertion: np.ndarray  # [fill, step]
-    random_deletion: np.ndarray  # [draw, step], mean over fills; no more draws than were needed to tell
-    random_insertion: np.ndarray
+    curves: Curves  # the map's first, then the random maps'; fewer where fewer were enough to tell
+    emptied: np.ndarray  # [way], probability with the whole picture removed
     check: CausalCheck  # the hottest tenth knocked out, and as many patches that random maps mark
 
     @property
-    def score(self) -> float:
-        """Area under insertion less area under deletion, mean over fills; -1 to 1."""
-        return float(np.trapezoid((self.insertion - self.deletion).mean(axis=0), self.shares))
+    def beaten(self) -> int:
+        """Random maps that score less."""
+        scores = self.curves.scores
+        return int((scores[1:] < scores[0]).sum())
 
     @property
-    def random(self) -> np.ndarray:
-        """The same of every random map, [draw]."""
-        scores: np.ndarray = np.trapezoid(self.random_insertion - self.random_deletion, self.shares, axis=1)
-        return scores
+    def draws(self) -> int:
+        """Random maps."""
+        return len(self.curves.deletion) - 1
 
     @property
     def p(self) -> float:
         """How often a random map scores at least as high, the map itself counted in."""
-        return float((1 + (self.random >= self.score).sum()) / (1 + len(self.random)))
+        return (1 + self.draws - self.beaten) / (1 + self.draws)
 
     @property
     def moves(self) -> float:
-        """How far filling the whole picture moves the probability, mean over fills."""
-        return float(np.abs(self.deletion[:, 0] - self.deletion[:, -1]).mean())
+        """How far removing the whole picture moves the probability, in the way that moves it most."""
+        return float(np.abs(self.check.before - self.emptied).max())
 
     @property
     def verdict(self) -> Verdict:
@@ -79,119 +101,142 @@ class Trust:
 
     def sentence(self) -> str:
         """What happened, in words with its numbers and its doubt."""
-        check = self.check
         if self.verdict == "inconclusive":
             return (
-                f"Filling the whole picture moves “{check.answer}” by {self.moves:.3f} only: there is "
-                "nothing on it that a map could mark."
+                f"Removing the whole picture moves “{self.check.answer}” by {self.moves:.3f} only: there is nothing on "
+                "it that a map could mark."
             )
-        removed = f"Removing what this map marks takes “{check.answer}” from {check.before:.2f} to {check.after:.2f}; "
-        beaten = int((self.random < self.score).sum())
         return (
-            f"{removed}random regions of that size take it to {check.elsewhere_mean:.2f}. Its order beats {beaten} of "
-            f"{len(self.random)} random maps as smooth (p = {self.p:.2f})."
+            f"As patches go and come back in its order, it beats {self.beaten} of {self.draws} random maps as smooth "
+            f"(p = {self.p:.2f})."
         )
 
     def to_dict(self) -> dict[str, Any]:
+        curves = self.curves
+        areas = {"deletion": curves.deletion, "insertion": curves.insertion}
         return {
             "verdict": self.verdict,
-            "score": self.score,
             "p": self.p,
-            "random_scores": self.random.tolist(),
-            "shares": self.shares.tolist(),
-            "deletion": dict(zip(FILLS, self.deletion.tolist(), strict=True)),
-            "insertion": dict(zip(FILLS, self.insertion.tolist(), strict=True)),
+            "scores": curves.scores.tolist(),
+            "shares": curves.shares.tolist(),
+            "ways": {
+                way: {"emptied": float(self.emptied[i])}
+                | {name: values[0, i].tolist() for name, values in areas.items()}
+                | {f"{name}_area": (values[:, i] @ _weights(curves.shares)).tolist() for name, values in areas.items()}
+                for i, way in enumerate(curves.ways)
+            },
             "knock_out": self.check.to_dict() | {"verdict": None},
         }
 
     def to_frame(self) -> "pd.DataFrame":
+        """Share by share and way by way; of random maps the middle 95 of 100."""
         import pandas as pd
 
-        table: dict[str, Any] = {"share": self.shares}
-        for index, fill in enumerate(FILLS):
-            table |= {f"deletion_{fill}": self.deletion[index], f"insertion_{fill}": self.insertion[index]}
-        low, high = np.quantile(self.random_deletion, (0.025, 0.975), axis=0)
-        table |= {"random_deletion_low": low, "random_deletion_high": high}
-        low, high = np.quantile(self.random_insertion, (0.025, 0.975), axis=0)
-        return pd.DataFrame(table | {"random_insertion_low": low, "random_insertion_high": high})
+        curves, parts = self.curves, []
+        for i, way in enumerate(curves.ways):
+            table: dict[str, Any] = {"way": way, "share": curves.shares}
+            for name, values in (("deletion", curves.deletion[:, i]), ("insertion", curves.insertion[:, i])):
+                low, high = np.quantile(values[1:], (0.025, 0.975), axis=0)
+                table |= {name: values[0], f"random_{name}_low": low, f"random_{name}_high": high}
+            parts.append(pd.DataFrame(table))
+        return pd.concat(parts, ignore_index=True)
 
 
-def trust(case: Case, cells: np.ndarray, draws: int = DRAWS, progress: Progress | None = None) -> Trust:
-    """Compare a map with random maps of its smoothness, by what its order does to the answer.
+def trust(case: Case, cells: np.ndarray, progress: Progress | None = None) -> Trust:
+    """Compare a map with 49 random maps of its smoothness, by what its order does to the answer.
+
+    It ends after 17 or 34 where three of them score higher. Costs `passes(case)` forward passes at most.
 
     Args:
         cells: the map, [cell]; only its order counts.
-        draws: random maps, at least 39; it stops earlier where the map can no longer be better than random. Each costs
-            36 forward passes.
-
-    Raises:
-        NotApplicable: pixels do not belong to cells in this model.
     """
-    draws, progress = max(draws, FEWEST_DRAWS), progress or Progress()
-    shape, fills = case.trace.grid.shape, filled(case)
-    progress.step(0, "the map")
-    shares, deletion, insertion = curves(case, fills, np.asarray(cells, float)[None])
-    score = np.trapezoid((insertion - deletion)[0].mean(axis=0), shares)
-    others = random_maps(cells, shape, draws, case.seed)
-    found: list[tuple[np.ndarray, np.ndarray]] = []
-    beaten_by = 0
-    for start in range(0, draws, AT_ONCE):
-        progress.step(start / draws, f"random map {start + 1} of {draws}")
-        _, taken, put = curves(case, fills, others[start : start + AT_ONCE])
-        found.append((taken.mean(axis=1), put.mean(axis=1)))
-        beaten_by += int((np.trapezoid((put - taken).mean(axis=1), shares, axis=1) >= score).sum())
-        if (1 + beaten_by) / (1 + draws) > LEVEL:
+    progress = progress or Progress()
+    cells = np.asarray(cells, float)
+    maps = np.concatenate([cells[None], random_maps(cells, case.trace.grid.shape, DRAWS, case.seed)])
+    fills = filled(case)
+    found: Curves | None = None
+    for start in range(1, len(maps), AT_ONCE):
+        progress.step((start - 1) / DRAWS, f"random map {start} of {DRAWS}")
+        more = curves(case, fills, maps[0 if found is None else start : start + AT_ONCE])
+        found = more if found is None else _joined(found, more)
+        if (found.scores[1:] >= found.scores[0]).sum() >= HOPELESS:
             break
+    assert found is not None
     progress.step(0.98, "knock-outs")
-    return Trust(
-        shares,
-        deletion[0],
-        insertion[0],
-        np.concatenate([taken for taken, _ in found]),
-        np.concatenate([put for _, put in found]),
-        _knock_out(case, cells, others[:KNOCKED]),
-    )
+    everything = np.ones((1, len(cells)), bool)
+    return Trust(found, _probabilities(case, fills, everything)[:, 0], knock_out(case, cells))
 
 
-def curves(case: Case, fills: Tensor, maps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Shares [step]; the answer's probability as patches are taken, and as they are put back [map, fill, step].
+def passes(case: Case) -> int:
+    """Forward passes of `trust`, at most."""
+    counts = len(_counts(case.trace.grid.cells))
+    return (1 + DRAWS) * 2 * counts * (len(FILLS) + 1) + len(FILLS) + 1 + KNOCKED + 2
+
+
+def curves(case: Case, fills: Tensor | None, maps: np.ndarray) -> Curves:
+    """The curves of maps [map, cell].
 
     Args:
-        fills: what stands in place of a patch, [fill, ...] as the vision encoder gets pictures.
-        maps: [map, cell].
+        fills: what stands in place of a patch, [fill, ...] as the vision encoder gets pictures; None to knock out only.
     """
     cells = maps.shape[1]
-    counts = np.unique(np.round(np.array(SHARES) * cells).clip(1, cells - 1).astype(int))
+    counts = _counts(cells)
     order = np.argsort(-maps, axis=1, kind="stable")
     rank = np.argsort(order, axis=1, kind="stable")
     taken = rank[:, None] < counts[None, :, None]  # [map, step, cell]
-    ends = _probabilities(case, fills, np.array([[False] * cells, [True] * cells]))  # [fill, 2]
+    ends = _probabilities(case, fills, np.array([[False] * cells, [True] * cells]))  # [way, 2]
     inner = _probabilities(case, fills, np.concatenate([taken, ~taken]).reshape(-1, cells))
-    inner = inner.reshape(len(fills), 2, len(maps), len(counts)).transpose(1, 2, 0, 3)  # [way, map, fill, step]
-    first, last = (np.broadcast_to(ends[None, :, i, None], (len(maps), len(fills), 1)) for i in (0, 1))
-    shares = np.concatenate([[0.0], counts / cells, [1.0]])
-    return shares, np.concatenate([first, inner[0], last], axis=2), np.concatenate([last, inner[1], first], axis=2)
+    inner = inner.reshape(len(ends), 2, len(maps), len(counts)).transpose(1, 2, 0, 3)  # [direction, map, way, step]
+    full, empty = (np.broadcast_to(ends[None, :, i, None], (len(maps), len(ends), 1)) for i in (0, 1))
+    return Curves(
+        (*FILLS, KNOCKED_OUT) if fills is not None else (KNOCKED_OUT,),
+        np.concatenate([[0.0], counts / cells]),
+        np.concatenate([full, inner[0]], axis=2),
+        np.concatenate([empty, inner[1]], axis=2),
+    )
 
 
-def _probabilities(case: Case, fills: Tensor, taken: np.ndarray) -> np.ndarray:
-    """Probability of the answer with some cells filled, [fill, variant]; `taken` bool [variant, cell]."""
-    eyes, found = case.eyes, []
-    at_once = case.vlm.variants_at_once
-    with case.computing(), torch.inference_mode():
-        for fill in fills:
-            for start in range(0, len(taken), at_once):
-                mask = torch.from_numpy(taken[start : start + at_once]).to(eyes.cells.device)[:, eyes.cells[0]]
-                logits = eyes.logits(torch.where(mask, fill, eyes.pixels)).double()
-                if case.against is not None:
-                    logits = logits[:, [case.answer.candidate, case.against.candidate]]
-                chosen = case.answer.candidate if case.against is None else 0
-                found.append(logits.softmax(-1)[:, chosen].cpu().numpy())
-    return np.concatenate(found).reshape(len(fills), len(taken))
+def _counts(cells: int) -> np.ndarray:
+    """Patches that are gone at each step."""
+    return np.unique(np.round(np.array(SHARES) * cells).clip(1, cells - 1).astype(int))
 
 
-def filled(case: Case) -> Tensor:
-    """The fills, [fill, ...] as the vision encoder gets pictures: mean colour, a blur, another picture."""
-    eyes = case.eyes
+def _weights(shares: np.ndarray) -> np.ndarray:
+    """Of the steps, so that values times them is the mean height of the curve (trapezoids)."""
+    steps = np.diff(shares)
+    found: np.ndarray = (np.append(steps, 0) + np.append(0, steps)) / 2 / shares[-1]
+    return found
+
+
+def _joined(one: Curves, other: Curves) -> Curves:
+    deletion = np.concatenate([one.deletion, other.deletion])
+    return Curves(one.ways, one.shares, deletion, np.concatenate([one.insertion, other.insertion]))
+
+
+def _probabilities(case: Case, fills: Tensor | None, taken: np.ndarray) -> np.ndarray:
+    """Probability of the answer with some cells removed, [way, variant]; `taken` bool [variant, cell]."""
+    vlm, candidate = case.vlm, case.answer.candidate
+    against = None if case.against is None else case.against.candidate
+    found = []
+    for fill in () if fills is None else fills:
+        for start in range(0, len(taken), vlm.variants_at_once):
+            with case.computing(), torch.inference_mode():  # the model is free for others between two batches
+                eyes = case.eyes
+                mask = torch.from_numpy(taken[start : start + vlm.variants_at_once]).to(eyes.cells.device)
+                logits = eyes.logits(torch.where(mask[:, eyes.cells[0]], fill, eyes.pixels))
+            found.append(probability(logits, candidate, against))
+    keys = np.zeros((len(taken), case.prepared.length), bool)
+    keys[:, case.trace.grid.positions] = taken
+    found.append(vlm.hidden_probability(case.prepared, candidate, keys, against=against))
+    return np.concatenate(found).reshape(-1, len(taken))
+
+
+def filled(case: Case) -> Tensor | None:
+    """The fills, [fill, ...] as the vision encoder gets pictures; None where pixels do not belong to cells."""
+    try:
+        eyes = case.eyes
+    except NotApplicable:
+        return None
     scene = take("train", case.seed, 1)[0].scene
     donor = case.vlm.prepare(as_image(scene) if case.vlm.info.lab else draw(scene, 336), case.question)
     other = case.vlm.eyes(donor).pixels
@@ -227,13 +272,17 @@ def agreement(one: np.ndarray, other: np.ndarray, shape: tuple[int, int], draws:
     return found, float((1 + (np.abs(null) >= abs(found)).sum()) / (1 + draws))
 
 
-def _knock_out(case: Case, cells: np.ndarray, others: np.ndarray) -> CausalCheck:
+def knock_out(case: Case, cells: np.ndarray) -> CausalCheck:
     """The hottest tenth of a map knocked out, and that of random maps."""
-    count = max(1, round(MARKED * len(cells)))
-    hottest = np.argsort(-np.concatenate([np.asarray(cells, float)[None], others]), axis=1, kind="stable")[:, :count]
+    others = random_maps(cells, case.trace.grid.shape, KNOCKED, case.seed)
+    hottest = np.stack([marked(one) for one in (np.asarray(cells, float), *others)])
     hidden = np.zeros((2 + len(others), len(cells)), bool)
     np.put_along_axis(hidden[1:], hottest, True, axis=1)
-    keys = np.zeros((len(hidden), case.prepared.length), bool)
-    keys[:, case.trace.grid.positions] = hidden
-    before, after, *rest = case.vlm.hidden_probability(case.prepared, case.answer.candidate, keys).tolist()
+    before, after, *rest = _probabilities(case, None, hidden)[0].tolist()
     return CausalCheck(case.answer.text, tuple(hottest[0].tolist()), before, after, tuple(rest))
+
+
+def marked(cells: np.ndarray) -> np.ndarray:
+    """The hottest tenth of a map's cells, hottest first."""
+    found: np.ndarray = np.argsort(-cells, kind="stable")[: max(1, round(MARKED * len(cells)))]
+    return found

@@ -4,6 +4,7 @@ from vlmlens.charts.ablation import against_truth, conditions, shares, text_shar
 from vlmlens.charts.answers import answers
 from vlmlens.charts.budget import budget, contributions
 from vlmlens.charts.causal import causal
+from vlmlens.charts.contrast import distances
 from vlmlens.charts.export import FORMATS, export
 from vlmlens.charts.figure import SEGMENT_COLORS, Figure, caption
 from vlmlens.charts.information import (
@@ -19,11 +20,14 @@ from vlmlens.charts.information import (
     side_by_side,
 )
 from vlmlens.charts.overlay import overlay
+from vlmlens.charts.sweep import PICKED, sweep
+from vlmlens.charts.trust import curves
 
 __all__ = [
     "ATOMS",
     "ATOM_COLORS",
     "FORMATS",
+    "PICKED",
     "SEGMENT_COLORS",
     "Figure",
     "against_truth",
@@ -36,6 +40,8 @@ __all__ = [
     "conditions",
     "contributions",
     "controls",
+    "curves",
+    "distances",
     "estimated",
     "exact",
     "export",
@@ -44,5 +50,6 @@ __all__ = [
     "reach",
     "shares",
     "side_by_side",
+    "sweep",
     "text_shares",
 ]

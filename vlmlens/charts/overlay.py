@@ -24,6 +24,16 @@ _INFERNO = np.array(
 )
 
 
+_BELOW, _ABOVE = np.array((33, 102, 172), float), np.array((178, 24, 43), float)  # ColorBrewer's RdBu, at its ends
+
+
+def diverging(fraction: np.ndarray) -> np.ndarray:
+    """Fractions of the largest magnitude [...], -1 to 1, to uint8 [..., rgba]: blue below, red above, 0 transparent."""
+    rgb = np.where(fraction[..., None] < 0, _BELOW, _ABOVE)
+    alpha = 235 * np.sqrt(np.clip(np.abs(fraction), 0, 1))[..., None]
+    return np.concatenate([rgb, alpha], axis=-1).astype(np.uint8)
+
+
 def colour(fraction: np.ndarray) -> np.ndarray:
     """Fractions of the maximum [...] to uint8 [..., rgba]; opacity rises from 0: low attention shows the picture."""
     place = np.clip(fraction, 0, 1)[..., None] * (len(_INFERNO) - 1)
@@ -34,14 +44,14 @@ def colour(fraction: np.ndarray) -> np.ndarray:
     return np.concatenate([rgb, alpha], axis=-1).astype(np.uint8)
 
 
-def overlay(picture: bytes, grid: Grid, values: np.ndarray) -> Image.Image:
-    """`picture` (as in a trace) with `values` [cell] drawn over their boxes, scaled to the largest."""
+def overlay(picture: bytes, grid: Grid, values: np.ndarray, signed: bool = False) -> Image.Image:
+    """`picture` (as in a trace) with `values` [cell] drawn over their boxes, scaled to the largest magnitude."""
     base = Image.open(io.BytesIO(picture)).convert("RGBA")
     scale = base.width / grid.size[0], base.height / grid.size[1]
     layer = Image.new("RGBA", base.size)
     pen = ImageDraw.Draw(layer)
-    most = float(values.max()) or 1.0
-    for box, rgba in zip(grid.boxes, colour(values / most), strict=True):
+    most = float(np.abs(values).max()) or 1.0
+    for box, rgba in zip(grid.boxes, (diverging if signed else colour)(values / most), strict=True):
         left, top, right, bottom = (round(float(x) * scale[i % 2]) for i, x in enumerate(box))
         if right > left and bottom > top:
             pen.rectangle((left, top, right - 1, bottom - 1), fill=tuple(int(c) for c in rgba))

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from vlmlens.errors import ModelError
 from vlmlens.lab.draw import draw, render
 from vlmlens.lab.scenes import Scene
-from vlmlens.models.many import Batch, Pooling, Readings, pool
+from vlmlens.models.many import Batch, Pooling, Readings, pool, probability
 from vlmlens.models.record import Prepared, assemble, watched_rows
 from vlmlens.picture import encode_png, for_display, open_picture, picture_hash
 from vlmlens.progress import Progress
@@ -192,15 +192,23 @@ class VLM(ABC):
         return self.hidden_probability(prepared, candidate, keys, progress)
 
     def hidden_probability(
-        self, prepared: Prepared, candidate: int, keys: np.ndarray, progress: Progress | None = None
+        self,
+        prepared: Prepared,
+        candidate: int,
+        keys: np.ndarray,
+        progress: Progress | None = None,
+        against: int | None = None,
     ) -> np.ndarray:
-        """The same for any positions of what is prepared: bool [variant, position] to [variant]."""
+        """The same for any positions of what is prepared: bool [variant, position] to [variant].
+
+        With `against`, of these two candidates alone.
+        """
         found = []
         starts = range(0, len(keys), self.variants_at_once)
         for start in (progress or Progress()).over(starts, len(starts), "batch"):
             with self.lock:
                 logits, _ = self.run(prepared, None, [Knockout(keys[start : start + self.variants_at_once])])
-            found.append(logits.double().softmax(-1)[:, candidate].numpy())
+            found.append(probability(logits, candidate, against))
         return np.concatenate(found) if found else np.zeros(0)
 
     def token_states(self, picture: Picture, question: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -69,3 +69,12 @@ def pool(states: Tensor, mask: Tensor, how: Pooling = "mean") -> Tensor:
         torch.where(mask, places, -1).amax(1) if how == "last" else torch.where(mask, places, mask.shape[1]).amin(1)
     )
     return states[torch.arange(len(states), device=states.device), chosen]
+
+
+def probability(logits: Tensor, candidate: int, against: int | None = None) -> np.ndarray:
+    """Of a candidate among all, or among two; float64 [batch] from logits [batch, candidate]."""
+    logits = logits.double()
+    if against is not None:
+        logits, candidate = logits[:, [candidate, against]], 0
+    found: np.ndarray = logits.softmax(-1)[:, candidate].cpu().numpy()
+    return found

@@ -4,9 +4,9 @@ import streamlit as st
 
 from vlmlens.ui import pool
 from vlmlens.ui.ask import ask
+from vlmlens.ui.inspect import judge, opened_trace, show, show_beside, show_more, show_saved
 from vlmlens.ui.look import guard, page
 from vlmlens.ui.request import Request, asked
-from vlmlens.ui.show import opened_trace, show, show_beside, show_saved
 
 
 @st.cache_resource(show_spinner=False)
@@ -20,10 +20,12 @@ __all__ = [
     "ask",
     "asked",
     "guard",
+    "judge",
     "opened_trace",
     "page",
     "show",
     "show_beside",
+    "show_more",
     "show_saved",
     "warm_once",
 ]

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from vlmlens.errors import UserError
 from vlmlens.progress import Cancelled, Progress
@@ -44,6 +45,7 @@ class Job:
     progress: Progress = field(default_factory=Progress)
     began: float = field(default_factory=time.monotonic)
     done: threading.Event = field(default_factory=threading.Event)
+    waiting: set[str] = field(default_factory=set)  # sessions; kept for work that belongs to a group
     value: Any = None
     error: BaseException | None = None
 
@@ -66,14 +68,19 @@ def _registry() -> "tuple[threading.Lock, OrderedDict[Hashable, Job]]":
     return threading.Lock(), OrderedDict()
 
 
-def result(key: Hashable, label: str, task: Callable[[Progress], T], *, keep: bool = True) -> T:
+def result(
+    key: Hashable, label: str, task: Callable[[Progress], T], *, keep: bool = True, group: str | None = None
+) -> T:
     """What `task` returns. `key` names the work by content: the same key is the same result, for every session.
 
-    With `keep=False` the result is handed out once and forgotten, for what is kept elsewhere.
+    With `keep=False` the result is handed out once and forgotten, for what is kept elsewhere. A session waits for one
+    piece of work of a `group`: one it asked for before is cancelled, unless another session waits for it.
 
     Raises Pending, or whatever the task raised; a cancelled or failed job is forgotten: asking again tries again.
     """
     job = _job(key, label, task)
+    if group is not None:
+        _wait_for(job, key, f"waits-for-{group}")
     if not job.done.wait(PATIENCE):
         _bar(job, key)
         raise Pending(label)
@@ -128,6 +135,22 @@ def _job(key: Hashable, label: str, task: Callable[[Progress], Any]) -> Job:
         while len(jobs) > MOST_JOBS:
             jobs.popitem(last=False)
     return job
+
+
+def _wait_for(job: Job, key: Hashable, name: str) -> None:
+    """Leave what this session waited for under this name; what nobody waits for any more is cancelled."""
+    context = get_script_run_ctx()
+    session = context.session_id if context else ""
+    before = st.session_state.get(name)
+    st.session_state[name] = key
+    job.waiting.add(session)
+    left = None if before in (None, key) else _registry()[1].get(before)
+    if left is None or left.done.is_set():
+        return
+    left.waiting.discard(session)
+    if not left.waiting:
+        left.progress.cancel()
+        _forget(before)
 
 
 def _forget(key: Hashable) -> None:

@@ -3,10 +3,11 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import streamlit as st
 
-from vlmlens.charts import Figure
+from vlmlens.charts import PICKED, Figure
 from vlmlens.lab.draw import draw
 from vlmlens.lab.scenes import Scene, Thing
 from vlmlens.ui.jobs import Pending, in_words
@@ -70,14 +71,27 @@ def head_start() -> None:
         time.sleep(HEAD_START)
 
 
-def chart(figure: Figure) -> None:
-    """A figure across its column, its words in the theme's ink, told in a sentence to who cannot see it."""
+def chart(figure: Figure, key: str | None = None) -> list[dict[str, Any]]:
+    """A figure across its column, its words in the theme's ink, told in a sentence to who cannot see it.
+
+    With a key, what was picked on it: the fields of each point.
+    """
     ink = "#E6E6E2" if st.context.theme.type == "dark" else "#31333F"
     spec = figure.spec | {"config": figure.spec["config"] | {"text": {"color": ink}}}
-    st.vega_lite_chart(spec, width="stretch", alt=figure.told)
+    if key is None:
+        st.vega_lite_chart(spec, width="stretch", alt=figure.told)
+        return []
+    state = st.vega_lite_chart(spec, width="stretch", alt=figure.told, key=key, on_select="rerun")
+    return list(state.selection.get(PICKED) or ())
 
 
 def explain(title: str, text: str) -> None:
     """The `?` beside a chart: definition, formula, paper, what it cannot tell."""
     with st.popover("?", help=title, width="content"):
         st.markdown(f"**{title}**\n\n{text}")
+
+
+def titled(title: str, help_: tuple[str, str]) -> None:
+    """A sentence with its `?`: definition, paper, what it cannot tell."""
+    name, text = help_
+    st.markdown(title, help=f"**{name}**\n\n{text}")

@@ -9,10 +9,12 @@ from vlmlens.attention import (
     budget,
     causal_check,
     contributions,
+    default_place,
     hottest_window,
     image_maps,
     sinks,
 )
+from vlmlens.attribution import Map
 from vlmlens.lab.draw import render
 from vlmlens.lab.questions import by_text, normalise
 from vlmlens.lab.scenes import Scene
@@ -23,7 +25,7 @@ from vlmlens.trace import Segment, Trace
 from vlmlens.ui import words
 from vlmlens.ui.jobs import result
 from vlmlens.ui.look import VERDICTS, chart, explain, head_start
-from vlmlens.ui.picture import Maps, Selection, Token, picture
+from vlmlens.ui.picture import ATTENTION, Maps, Selection, Token, Tool, picture
 from vlmlens.ui.pool import get, here
 from vlmlens.ui.request import Request
 
@@ -63,24 +65,36 @@ def notices(request: Request, vlm: VLM) -> None:
         st.info("Lab models never saw a question of this wording; what they answer to it means little.")
 
 
-def picture_with_maps(
-    request: Request | None, trace: Trace, key: str, marked: tuple[int, ...], place: int
-) -> Selection:
-    """The component: maps of the answering row and of every question word, the token strip, the region tools."""
-    scene = request.source.scene if request is not None else None
+def raw(trace: Trace) -> Map | None:
+    """The attention that a trace holds, as a map; None where no row of the answer sees the picture."""
     places, values = image_maps(trace)
+    if not places:
+        return None
+    return Map("raw", tuple(p.label for p in places), values[:, :, 0], ATTENTION, first=default_place(trace))
+
+
+def picture_with_maps(
+    request: Request | None,
+    trace: Trace,
+    key: str,
+    found: Map | None,
+    marked: tuple[int, ...] = (),
+    place: int = 0,
+    *,
+    link: str = "",
+    tools: tuple[Tool, ...] = ("hover", "brush", "box"),
+) -> Selection:
+    """The component: a map's slices, the token strip, the region tools; with raw attention also each question word's.
+
+    Linked pictures share one cursor and have no strip.
+    """
+    scene = request.source.scene if request is not None else None
     maps = None
-    if places:
-        rows = trace.rows.get("question")
-        looks = image_maps(trace, "question")[1].mean(axis=1) if rows is not None else None
-        shown = None if looks is None or rows is None or len(looks) != len(places) else looks
-        maps = Maps(
-            tuple(p.label for p in places),
-            values[:, :, 0],
-            values.shape[1],
-            shown,
-            rows.positions if rows is not None and shown is not None else (),
-        )
+    if found is not None:
+        looks = _looks(trace) if found.method == "raw" and not link else None
+        rows = trace.rows["question"].positions if looks is not None else ()
+        heads = found.values.shape[1]
+        maps = Maps(found.labels, found.values, heads, looks, tuple(rows), found.words, found.unit)
     cell_of = {int(position): cell for cell, position in enumerate(trace.grid.positions)}
     tokens = [
         Token(text, Segment(segment).word, cell_of.get(position))  # type: ignore[arg-type]
@@ -90,14 +104,25 @@ def picture_with_maps(
         trace.picture if scene is None else encode_png(render(scene)),
         trace.grid.boxes,
         maps,
-        tokens,
+        tokens if not link else (),
         size=trace.grid.size,
         key=key,
         crisp_png=None if scene is None else trace.picture,
         region=marked,
         default_slice=place,
         height=HEIGHT,
+        signed=found is not None and found.signed,
+        tools=tools,
+        link=link,
     )
+
+
+def _looks(trace: Trace) -> np.ndarray | None:
+    """Where the question's words look, [place, word, cell]; None where they see no picture at the answer's places."""
+    if trace.rows.get("question") is None:
+        return None
+    looks: np.ndarray = image_maps(trace, "question")[1].mean(axis=1)
+    return looks if len(looks) == len(image_maps(trace)[0]) else None
 
 
 def answer(trace: Trace, scene: Scene | None) -> None:

@@ -27,6 +27,53 @@ RULERS = {
     ),
 }
 
+TRUST = (
+    "Can this map be trusted?",
+    "The hottest patches are taken away, a few at a time up to a sixth of them, and put back on an empty picture in "
+    "the same order (deletion and insertion, Petsiuk et al., BMVC 2018), in four ways: mean colour, blur, another "
+    "picture, knock-out of their tokens. The same is done in the order of 49 random maps with this map's power "
+    "spectrum, which makes them as smooth. *Better than random*: at most one of them scores as high (p ≤ .04). Dots: "
+    "the answer's probability with the hottest tenth knocked out, grey with what random maps mark. *It cannot tell* "
+    "that a map is complete, and half-removed pictures are unlike any that the model was trained on.",
+)
+
+MODES = {"knockout": "knock-out", "zero": "zero"}
+MODES_TOLD = (
+    "- **knock-out**: the edges of the route are blocked in this layer alone; what is lost was read there.\n"
+    "- **zero**: the picture's states are set to 0 as they enter this layer; what is lost would be read from there on, "
+    "so the curve is a staircase. It is blind to what words have taken over from the picture before."
+)
+SWEEP_ITEMS = (
+    "One question has no interval and no test. Over many, a layer counts if its drop is beyond the noise floor and "
+    "beyond chance (sign flips, all layers together)."
+)
+SWEEP = (
+    "Masking sweep",
+    "How the probability of the model's own answer changes when the picture is masked at one layer (Geva et al., "
+    "EMNLP 2023; Song et al., arXiv 2601.08151). Grey band: what invisible noise, the batch and the place in it "
+    "change. *Fusion layer*: masking it lowers the answer by more than that. *Review layer*: one of those, late and "
+    "alone: the model looks again. *It cannot tell* where in the picture; see the layer's map.",
+)
+AGREEMENT = (
+    "Rank agreement",
+    "Spearman's correlation of the two maps over patches. p: how often a random map with the first one's power "
+    "spectrum correlates as strongly with the second, either way. Smooth maps agree by chance more than rough ones "
+    "do.",
+)
+CONTRAST = (
+    "Contrastive attention",
+    "Attention of the answering row to the picture, head mean, renormalised over the picture: a late layer's less an "
+    "early one's (Song et al., arXiv 2601.08151). Red: the late layer looks there more. The late layer is the review "
+    "layer if the sweep found one, else the last; the early one is the fusion layer farthest from it by Hellinger "
+    "distance. Choose others by hand to see what that changes.",
+)
+REFINE = (
+    "Refining the answer",
+    "Two published forms, no training. *Soft suppression*: states of the lowest-contrast patches are scaled down as "
+    "they enter the late layer. *Second pass*: the high-contrast crop is given as a second picture. Whether that "
+    "helps is an empirical matter: the table says what it did on held-out questions, beside the same done at random.",
+)
+
 CAUSAL = (
     "Causal check",
     "The region's tokens are knocked out: at every layer nothing but themselves may read them. The same is done for "

@@ -11,9 +11,9 @@ from vlmlens.progress import Progress
 from vlmlens.ui import results
 from vlmlens.ui.ask import pick_model
 from vlmlens.ui.information import words
-from vlmlens.ui.information.common import save, titled
 from vlmlens.ui.jobs import result
-from vlmlens.ui.look import chart, guard
+from vlmlens.ui.look import chart, guard, titled
+from vlmlens.ui.save import save_all
 
 MIXED = "a mixture"
 MIXABLE = ("AND", "XOR", "UNQ", "RDN")
@@ -60,7 +60,9 @@ def draw() -> None:
             titled(f"Of {pid.total:.3f} bits about the output, {said}.", words.ATOMS)
         chart(figure)
         st.caption(f"Certified to {max(pid.gap, 1e-12):.0e} bit.")
-        save("gate", {"atoms": figure}, {"gate": chosen, "noise": noise, **pid.to_dict()}, _frame(table), str(chosen))
+        save_all(
+            "gate", {"atoms": figure}, {"gate": chosen, "noise": noise, **pid.to_dict()}, _frame(table), str(chosen)
+        )
     with guard():
         _scenes()
 

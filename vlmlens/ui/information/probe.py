@@ -18,9 +18,10 @@ from vlmlens.progress import Progress
 from vlmlens.ui import results
 from vlmlens.ui.ask import pick_model
 from vlmlens.ui.information import quick, words
-from vlmlens.ui.information.common import pick_kind, save, titled
+from vlmlens.ui.information.common import pick_kind
 from vlmlens.ui.jobs import live
-from vlmlens.ui.look import chart
+from vlmlens.ui.look import chart, titled
+from vlmlens.ui.save import save_all
 
 MOST_READ = 6  # probe sets whose readings are kept, so that another k costs no pass
 SIZES = (500, 1000, 2000, 4000, 8000, 16000)
@@ -191,7 +192,7 @@ def _show(found: Live, asked: Asked, k: int, ended: bool) -> None:
                 "k": k,
                 "points": {p: e.to_dict() for p, e in zip(found.points, found.estimates, strict=True)},
             }
-            save("pid", figures, data, _frame(found), f"{asked.model} · {found.n} items, {', '.join(asked.kinds)}")
+            save_all("pid", figures, data, _frame(found), f"{asked.model} · {found.n} items, {', '.join(asked.kinds)}")
             st.code(_as_python(asked, k), language=None)
 
 

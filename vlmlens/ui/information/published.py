@@ -8,10 +8,10 @@ from vlmlens.progress import Progress
 from vlmlens.ui import results
 from vlmlens.ui.ask import pick_input
 from vlmlens.ui.information import words
-from vlmlens.ui.information.common import save, titled
 from vlmlens.ui.jobs import result
-from vlmlens.ui.look import chart, guard
+from vlmlens.ui.look import chart, guard, titled
 from vlmlens.ui.request import asked, remember
+from vlmlens.ui.save import save_all
 
 OTHERS = ("what shape is the red object?", "how many objects are there?", "is there a blue square?")
 
@@ -41,4 +41,4 @@ def draw() -> None:
         )
         frame = found.to_frame()
         st.dataframe(frame.round(3), width="stretch", hide_index=True)
-        save("published", {"controls": figure}, found.to_dict(), frame, f"{vlm.name} · “{question}”")
+        save_all("published", {"controls": figure}, found.to_dict(), frame, f"{vlm.name} · “{question}”")

@@ -20,10 +20,10 @@ from vlmlens.progress import Progress
 from vlmlens.ui import results
 from vlmlens.ui.ask import pick_input
 from vlmlens.ui.information import quick, words
-from vlmlens.ui.information.common import save, titled
 from vlmlens.ui.jobs import live, result
-from vlmlens.ui.look import chart, guard
+from vlmlens.ui.look import chart, guard, titled
 from vlmlens.ui.request import Request, asked, remember
+from vlmlens.ui.save import save_all
 
 OWN = "my own list"
 MOST_SHOWN = 24  # pictures in the table of answers
@@ -135,7 +135,7 @@ def _show(found: Interventional, request: Request, vlm: VLM, ensemble: Ensemble,
         )
         spoken = frame.assign(picture=frame.picture + 1).rename(columns=lambda name: name.replace("_", " "))
         st.dataframe(spoken.round(3).head(50), width="stretch", height=200, hide_index=True)
-        save(
+        save_all(
             "this-input",
             figures,
             {"model": vlm.name, "picture_set": ensemble.pictures, **found.to_dict()},

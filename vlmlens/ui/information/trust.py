@@ -14,9 +14,9 @@ from vlmlens.information.estimate import TERMS, of_samples
 from vlmlens.information.samples import Samples
 from vlmlens.progress import Progress
 from vlmlens.ui.information import words
-from vlmlens.ui.information.common import save, titled
 from vlmlens.ui.jobs import live
-from vlmlens.ui.look import chart
+from vlmlens.ui.look import chart, titled
+from vlmlens.ui.save import save_all
 
 REPETITIONS = 8
 GAUSSIAN = {"gaussian .8, .3": (0.8, 0.3, 0.0), "gaussian .7, .5, shared .5": (0.7, 0.5, 0.5)}
@@ -122,4 +122,4 @@ def _show(found: tuple[Trial, ...], term: str, n: int, k: int, ended: bool) -> N
     st.dataframe(frame, width="stretch", hide_index=True)
     if ended:
         data = {"n": n, "k": k, "problems": frame.astype(object).where(frame.notna(), None).to_dict("records")}
-        save("trust", {"estimates": figure}, data, frame, f"estimator at n = {n}, k = {k}")
+        save_all("trust", {"estimates": figure}, data, frame, f"estimator at n = {n}, k = {k}")

@@ -16,9 +16,9 @@ from vlmlens.lab.weights import SEEDS, LabName
 from vlmlens.progress import Progress
 from vlmlens.ui import pool
 from vlmlens.ui.information import words
-from vlmlens.ui.information.common import save, titled
 from vlmlens.ui.jobs import live
-from vlmlens.ui.look import chart
+from vlmlens.ui.look import chart, titled
+from vlmlens.ui.save import save_all
 
 LEAST_EFFECT = 0.02  # bits
 HOME = Path(__file__).resolve().parents[3] / "assets" / "information"
@@ -111,7 +111,7 @@ def _show(readings: Sequence[Reading], ruler: str, kind: str, how: str) -> None:
         }
         chart(charts.text_shares(text, set(PUBLISHED_TEXT)))
     frame = pd.DataFrame([r.to_dict() for r in rows])
-    save(
+    save_all(
         "ablation",
         {"image shares": drawn, "bits": figure},
         {"ruler": ruler, "place": place, "how": how, "readings": [r.to_dict() for r in rows], "published": PUBLISHED},

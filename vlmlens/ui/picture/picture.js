@@ -70,6 +70,9 @@ function update(lens, bytes) {
   lens.scene = scene;
   lens.drawn += 1;
   const slices = scene.maps?.labels.length ?? 1;
+  const other = JSON.stringify(before?.maps?.labels) !== JSON.stringify(scene.maps?.labels);
+  const sent = before?.ids.values === scene.ids.values && before?.defaultSlice !== scene.defaultSlice;
+  if (other || sent) lens.chosen = false; // other maps, or the page itself turned to another layer
   lens.slice = Math.min(lens.chosen ? lens.slice : scene.defaultSlice, slices - 1);
   lens.heads = lens.heads.filter((h) => h < (scene.maps?.heads ?? 0));
   if (!scene.tools.includes(lens.tool)) lens.tool = scene.tools[0];
