@@ -59,7 +59,7 @@ def test_a_map_that_a_wiring_cannot_draw_says_why_and_leaves_the_rest(asked):
 
 def test_a_second_answer_leaves_the_maps_that_know_answers(asked):
     at = asked(against="blue")
-    assert at.selectbox(key="map-of-a-lead").options == [name for name, row in METHODS.items() if row.contrasts]
+    assert at.selectbox(key="map").options == [name for name, row in METHODS.items() if row.contrasts]
     assert not at.error
 
 

@@ -72,8 +72,9 @@ def readers(vlm: VLM, prepared: Prepared, route: Route) -> tuple[int, ...]:
 
 
 def routes(vlm: VLM, prepared: Prepared) -> tuple[str, ...]:
-    """The routes that this model has edges for."""
-    return tuple(name for name, route in ROUTES.items() if readers(vlm, prepared, route))
+    """The routes that this model has edges for, those with the most layers first."""
+    layers = {name: len(readers(vlm, prepared, route)) for name, route in ROUTES.items()}
+    return tuple(sorted((name for name, count in layers.items() if count), key=lambda name: -layers[name]))
 
 
 def masking_sweep(

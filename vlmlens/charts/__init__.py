@@ -20,6 +20,7 @@ from vlmlens.charts.information import (
     side_by_side,
 )
 from vlmlens.charts.overlay import overlay
+from vlmlens.charts.pointing import pointing
 from vlmlens.charts.sweep import PICKED, sweep
 from vlmlens.charts.trust import curves
 
@@ -47,6 +48,7 @@ __all__ = [
     "export",
     "gauge",
     "overlay",
+    "pointing",
     "reach",
     "shares",
     "side_by_side",

@@ -74,6 +74,13 @@ REFINE = (
     "helps is an empirical matter: the table says what it did on held-out questions, beside the same done at random.",
 )
 
+TRUTH = (
+    "Ground truth",
+    "On lab scenes the things that a question speaks of are known. Dots: how often the hottest patch of a map, as it is "
+    "shown first, lies on one of them (the pointing game), with 95 % bootstrap intervals over questions; dashed: chance. "
+    "*It cannot tell* which map is faithful: a model may read its answer beside the thing.",
+)
+
 CAUSAL = (
     "Causal check",
     "The region's tokens are knocked out: at every layer nothing but themselves may read them. The same is done for "

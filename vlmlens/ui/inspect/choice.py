@@ -44,9 +44,9 @@ def pick(trace: Trace) -> Choice:
     )
     against = "" if against == NOBODY else str(against)
     names = [name for name, row in METHODS.items() if row.contrasts or not against]
-    chosen = method.selectbox(
-        "Map", names, key="map-of-a-lead" if against else "map", bind="query-params", help=_told(names)
-    )
+    if st.session_state.get("map", names[0]) not in names:
+        st.session_state.map = names[0]
+    chosen = method.selectbox("Map", names, key="map", bind="query-params", help=_told(names))
     return Choice(str(chosen), against)
 
 

@@ -10,6 +10,7 @@ from vlmlens.attention import Contrast, contrast
 from vlmlens.attribution.case import single
 from vlmlens.attribution.faithfulness import Trust
 from vlmlens.ui import results, words
+from vlmlens.ui.inspect import refining
 from vlmlens.ui.inspect.choice import swept
 from vlmlens.ui.look import chart, guard, titled
 from vlmlens.ui.save import save_all
@@ -47,11 +48,7 @@ def draw(shown: "Shown", _trust: Trust | None) -> None:
             charts.caption(trace) + f" · {_name(found)}",
         )
     with guard():
-        refine(shown, found)
-
-
-def refine(shown: "Shown", found: Contrast) -> None:
-    """The answer before and after."""
+        refining.draw(shown, found, sweep)
 
 
 def _pick(spot: "st.delta_generator.DeltaGenerator", label: str, found: Contrast, default: int, key: str) -> int:
