@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from vlmlens.errors import ModelError
+from vlmlens.errors import ModelError, NotApplicable
 from vlmlens.lab.draw import draw, render
 from vlmlens.lab.scenes import Scene
 from vlmlens.models.many import Batch, Pooling, Readings, pool
@@ -76,6 +76,13 @@ class VLM(ABC):
     @abstractmethod
     def prepare(self, picture: Image.Image, question: str) -> Prepared:
         """Tensors, tokens, segments and grid. Raises QuestionError for a question the model cannot read."""
+
+    def prepare_with(self, picture: Image.Image, second: Image.Image, question: str) -> Prepared:
+        """The same with a second picture after the first; the grid is the first one's.
+
+        Raises NotApplicable where the model has no place for a second one.
+        """
+        raise NotApplicable(f"{self.name} reads one picture; it has no place for a second one.")
 
     @abstractmethod
     def sites(self, prepared: Prepared) -> Mapping[nn.Module, Site]:

@@ -90,31 +90,43 @@ class HuggingFaceVLM(VLM):
         self.projector = modules[self.family.projector]
 
     def prepare(self, picture: Image.Image, question: str) -> Prepared:
+        return self._prepared([picture], question)
+
+    def prepare_with(self, picture: Image.Image, second: Image.Image, question: str) -> Prepared:
+        return self._prepared([picture, second], question)
+
+    def _prepared(self, pictures: list[Image.Image], question: str) -> Prepared:
         question = self._asked(question)
-        prompt = self._prompt(question)
-        inputs = dict(self.processor(images=picture, text=prompt, return_tensors="pt"))
+        prompt = self._prompt(question, len(pictures))
+        inputs = dict(self.processor(images=pictures, text=prompt, return_tensors="pt"))
         ids = inputs["input_ids"][0]
         positions = (ids == self.image_token).nonzero().squeeze(1).numpy()
+        each = len(positions) // len(pictures)
         return Prepared(
             question=question,
-            image=picture,
+            image=pictures[0],
             inputs={k: v.to(self.model.device) for k, v in inputs.items()},
             tokens=tuple(self.tokenizer.convert_ids_to_tokens(ids.tolist())),
-            segments=self._segments(ids, prompt, question, len(positions)),
-            grid=self.family.grid(inputs, self.processor, positions, picture.size),
+            segments=self._segments(ids, prompt, question, each, len(pictures)),
+            grid=self.family.grid(inputs, self.processor, positions[:each], pictures[0].size),
         )
 
-    def _prompt(self, question: str) -> str:
+    def _prompt(self, question: str, pictures: int = 1) -> str:
         if not getattr(self.processor, "chat_template", None):
-            return self.family.prompt.format(question=question)
-        content = [{"type": "image"}, {"type": "text", "text": question}]
+            token = self.tokenizer.convert_ids_to_tokens(self.image_token)
+            return self.family.prompt.replace(token, "\n".join([token] * pictures)).format(question=question)
+        content = [*[{"type": "image"}] * pictures, {"type": "text", "text": question}]
         turns = [{"role": "user", "content": content}]
         return str(self.processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
 
-    def _segments(self, ids: Tensor, prompt: str, question: str, images: int) -> np.ndarray:
-        """Who is who, int8 [position]: the question is found by its characters in the prompt."""
+    def _segments(self, ids: Tensor, prompt: str, question: str, images: int, pictures: int = 1) -> np.ndarray:
+        """Who is who, int8 [position]: the question is found by its characters in the prompt.
+
+        Args:
+            images: image tokens a picture.
+        """
         token = self.tokenizer.convert_ids_to_tokens(self.image_token)
-        before = self._prompt(_PLACE).partition(_PLACE)[0]  # the same words may also stand elsewhere in the prompt
+        before = self._prompt(_PLACE, pictures).partition(_PLACE)[0]  # the same words may also stand elsewhere in it
         start = len(before.replace(token, token * images))
         expanded = prompt.replace(token, token * images)
         coded = self.tokenizer(expanded, return_offsets_mapping=True)
