@@ -22,9 +22,9 @@ import torch
 from vlmlens.attention.contrast import Contrast
 from vlmlens.attention.maps import image_maps
 from vlmlens.errors import NotApplicable
-from vlmlens.models import VLM, Picture, Prepared, as_image
+from vlmlens.models import VLM, Picture, as_image
 from vlmlens.models.inside import branched
-from vlmlens.trace import Answer, Branch, Grid, Scale, Segment, Trace
+from vlmlens.trace import Answer, Branch, Grid, Scale, Trace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,14 +117,12 @@ def suppress(
         draws: how many times to suppress as many cells at random, as a control.
 
     Raises:
-        NotApplicable: a fraction out of its range, or a late layer that no states of patches enter.
+        NotApplicable: a fraction out of its range.
     """
     if not 0 < rho <= 1 or not 0 <= factor <= 1:
         raise NotApplicable(f"rho lies above 0 and up to 1, factor from 0 to 1; got {rho:g} and {factor:g}.")
     prepared = vlm.prepare(as_image(picture), question)
-    place = image_maps(trace)[0][contrast.late]
-    if not reads_patches(vlm, prepared, place.layer):
-        raise NotApplicable(f"No states of patches enter {place.label} of {vlm.name}; there is nothing to suppress.")
+    place = image_maps(trace)[0][contrast.late]  # it sees the picture, so states of patches enter it
     count = max(1, round(rho * trace.grid.cells))
     rng = np.random.default_rng([7, seed])
     chosen = [lowest(contrast, count), *(rng.permutation(trace.grid.cells)[:count] for _ in range(draws))]
@@ -201,12 +199,6 @@ FORMS = {
         crop_again,
     ),
 }
-
-
-def reads_patches(vlm: VLM, prepared: Prepared, layer: int) -> bool:
-    """Whether anything reads positions of the picture at a layer."""
-    image = set(np.flatnonzero(prepared.segments == Segment.IMAGE).tolist())
-    return any(site.layer == layer and image & set(site.keys) for site in vlm.sites(prepared).values())
 
 
 def lowest(contrast: Contrast, count: int) -> np.ndarray:
