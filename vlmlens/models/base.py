@@ -124,6 +124,13 @@ class VLM(ABC):
     def eyes(self, prepared: Prepared) -> "Eyes":
         """The picture as the vision encoder gets it. Raises NotApplicable where pixels do not belong to cells."""
 
+    def ending(self, prepared: Prepared) -> Callable[[int], Tensor]:
+        """Runs all but the last position; what comes back runs that one, for so many variants: [variant, candidate].
+
+        Raises NotApplicable where positions read what comes after them.
+        """
+        raise NotApplicable(f"In {self.name} every position reads every other; its last one cannot be run alone.")
+
     def branches_at_once(self, prepared: Prepared) -> int:
         """How many branches of one pass fit in memory."""
         return self.variants_at_once

@@ -4,7 +4,7 @@ code stays theirs.
 
 import copy
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
@@ -170,6 +170,26 @@ class HuggingFaceVLM(VLM):
         down, across = torch.arange(height) * rows // height, torch.arange(width) * columns // width
         cells = (down[:, None] * columns + across)[None, None].to(pixels.device)
         return Eyes(pixels, cells, logits, self.projector)
+
+    def ending(self, prepared: Prepared) -> Callable[[int], Tensor]:
+        ids, real = prepared.inputs["input_ids"], prepared.inputs["attention_mask"]
+        first = {**prepared.inputs, "input_ids": ids[:, :-1], "attention_mask": real[:, :-1]}
+        prefix = self.model(**first, use_cache=True, logits_to_keep=1).past_key_values
+        place = torch.tensor([[prepared.length - 1]], device=ids.device)
+
+        def logits(variants: int) -> Tensor:
+            cache = copy.deepcopy(prefix)
+            cache.batch_repeat_interleave(variants)
+            found: Tensor = self.model(
+                input_ids=ids[:, -1:].repeat(variants, 1),
+                attention_mask=real.repeat(variants, 1),
+                position_ids=place.repeat(variants, 1),
+                past_key_values=cache,
+                use_cache=True,
+            ).logits
+            return found[:, -1]
+
+        return logits
 
     def branches_at_once(self, prepared: Prepared) -> int:
         text = self.model.config.get_text_config()
