@@ -12,7 +12,8 @@ from vlmlens.attention.masking import edges, noise_floor
 from vlmlens.errors import NotApplicable
 from vlmlens.lab.sample import take
 from vlmlens.models import as_image
-from vlmlens.models.inside import ENDINGS, branched
+from vlmlens.models.huggingface import MOST_ENDINGS
+from vlmlens.models.inside import branched
 from vlmlens.trace import Branch, Knockout, Replace, Scale, Segment
 
 build = runpy.run_path(str(Path(__file__).with_name("planted_layers.py")))["build"]
@@ -82,7 +83,7 @@ def test_a_branch_of_the_last_position_is_a_pass_of_its_own(model, scenes):
         last = np.zeros(prepared.length + 1, bool)
         last[prepared.length - 1] = True
         rng, branches = np.random.default_rng(0), []
-        for _ in range(ENDINGS + 3):
+        for _ in range(MOST_ENDINGS + 3):
             layers = tuple(sorted(int(i) for i in rng.choice(2, rng.integers(1, 3), replace=False)))
             knockouts = [Knockout(rng.random(prepared.length) < 0.5, last, layers) for _ in range(2)]
             branches.append(Branch(layers[0], tuple(knockouts)))

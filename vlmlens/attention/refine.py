@@ -132,7 +132,7 @@ def suppress(
     ]
     clean, scaled = branched(vlm, prepared, branches)
     found = torch.cat([clean[None], scaled]).double().softmax(-1).numpy()
-    layer = place.label.partition(":")[0]
+    layer = "the readout" if place.kind == "readout" else place.label.partition(":")[0]
     how = f"With the {count} of {trace.grid.cells} patches of lowest contrast scaled by {factor:g} entering {layer}"
     cells = tuple(sorted(int(cell) for cell in chosen[0]))
     return _refined("suppress", how, vlm, found, cells=cells, note=BY_DIRECTION if factor else "")

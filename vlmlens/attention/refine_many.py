@@ -200,7 +200,10 @@ def refining(
         trace = vlm.inspect(picture, question, watch=Watch(("last",), contributions=False))
         found = contrast(trace, early, late, fusion, review)
         refined = FORMS[form].refine(vlm, picture, question, trace, found, draws=draws, seed=number, **settings)
-        right = [vlm.answer_text(int(p.argmax())) == answer for p in (*refined.probabilities, *refined.control)]
+        right = [
+            vlm.answer_text(int(p.argmax())) == answer.strip().lower()
+            for p in (*refined.probabilities, *refined.control)
+        ]
         before.append(right[0])
         after.append(right[1])
         control.append(right[2:])

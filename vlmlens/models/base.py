@@ -131,6 +131,10 @@ class VLM(ABC):
         """
         raise NotApplicable(f"In {self.name} every position reads every other; its last one cannot be run alone.")
 
+    def endings_at_once(self, prepared: Prepared) -> int:
+        """How many variants of the last position fit in memory; each holds the keys and values of all before it."""
+        return 1
+
     def branches_at_once(self, prepared: Prepared) -> int:
         """How many branches of one pass fit in memory."""
         return self.variants_at_once

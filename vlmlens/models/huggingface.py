@@ -39,6 +39,7 @@ RANKED = 20  # answers that a trace lists of an open vocabulary
 MOST_QUESTION = 2000  # characters
 MOST_NEW_TOKENS = 32
 BRANCH_BYTES = 1 << 30  # of working memory for the branches of one pass
+MOST_ENDINGS = 8  # more are no faster
 _PLACE = "<<question>>"  # stands in a prompt for the question
 
 
@@ -190,6 +191,12 @@ class HuggingFaceVLM(VLM):
             return found[:, -1]
 
         return logits
+
+    def endings_at_once(self, prepared: Prepared) -> int:
+        text = self.model.config.get_text_config()
+        head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+        held = 2 * len(self.layers) * text.num_key_value_heads * head  # numbers that a cache holds for one token
+        return min(MOST_ENDINGS, max(1, BRANCH_BYTES // (prepared.length * held * self.model.dtype.itemsize)))
 
     def branches_at_once(self, prepared: Prepared) -> int:
         text = self.model.config.get_text_config()

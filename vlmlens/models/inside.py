@@ -15,7 +15,6 @@ from vlmlens.trace.capture import Flow, Recorder, recording
 
 Score = Callable[[Tensor], Tensor]  # logits [batch, candidate] to [batch]
 NO_SEGMENTS = np.zeros(0)
-ENDINGS = 8  # variants of the last position at once; each holds the keys and values of all before it
 
 
 def branched(
@@ -62,9 +61,10 @@ def _at_the_end(
     found = []
     with vlm.lock, torch.inference_mode():
         ending = vlm.ending(prepared)
-        starts = range(0, len(variants), ENDINGS)
+        at_once = vlm.endings_at_once(prepared)
+        starts = range(0, len(variants), at_once)
         for start in (progress or Progress()).over(starts, len(starts), "batch of layers"):
-            chunk = variants[start : start + ENDINGS]
+            chunk = variants[start : start + at_once]
             edits = []
             for own, branch in zip(np.eye(len(chunk), dtype=bool), chunk, strict=True):
                 knockouts = (edit for edit in branch.edits if isinstance(edit, Knockout))
