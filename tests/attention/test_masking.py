@@ -12,6 +12,7 @@ from vlmlens.attention.masking import edges, noise_floor
 from vlmlens.errors import NotApplicable
 from vlmlens.lab.sample import take
 from vlmlens.models import as_image
+from vlmlens.models.huggingface import MOST_ENDINGS
 from vlmlens.models.inside import branched
 from vlmlens.trace import Branch, Knockout, Replace, Scale, Segment
 
@@ -72,6 +73,33 @@ def test_a_branch_is_a_pass_of_its_own(any_model, scenes):
             np.testing.assert_allclose(logits, alone[0], atol=2e-4)
     np.testing.assert_allclose(clean, plain[0], atol=2e-4)
     assert len(branched(any_model, prepared, [])[1]) == 0
+
+
+def test_a_branch_of_the_last_position_is_a_pass_of_its_own(model, scenes):
+    """Knock-outs that only the last position feels, more than are run at once, with several layers and edits each."""
+    for name in ("lab:llava", "a folder"):
+        vlm = model(name)
+        prepared = vlm.prepare(as_image(scenes[0]), QUESTION)
+        last = np.zeros(prepared.length + 1, bool)
+        last[prepared.length - 1] = True
+        rng, branches = np.random.default_rng(0), []
+        for _ in range(MOST_ENDINGS + 3):
+            layers = tuple(sorted(int(i) for i in rng.choice(2, rng.integers(1, 3), replace=False)))
+            knockouts = [Knockout(rng.random(prepared.length) < 0.5, last, layers) for _ in range(2)]
+            branches.append(Branch(layers[0], tuple(knockouts)))
+        clean, found = branched(vlm, prepared, branches)
+        with vlm.lock:
+            plain, _ = vlm.run(prepared, None)
+            for branch, logits in zip(branches, found, strict=True):
+                alone, _ = vlm.run(prepared, None, branch.edits)
+                np.testing.assert_allclose(logits, alone[0], atol=2e-4)
+                assert (alone - plain).abs().max() > 1e-3
+        np.testing.assert_allclose(clean, plain[0], atol=2e-4)
+
+
+def test_only_a_decoder_can_run_its_last_position_alone(concat, scenes):
+    with pytest.raises(NotApplicable, match="every position reads every other"):
+        concat.ending(concat.prepare(as_image(scenes[0]), QUESTION))
 
 
 def test_branches_that_do_not_fit_at_once_are_the_same(llava, scenes, monkeypatch):

@@ -7,6 +7,8 @@ from vlmlens.attention.contributions import Contributions, contributions
 from vlmlens.attention.distances import head_entropy, head_share, hellinger, image_heads, over_image
 from vlmlens.attention.maps import default_place, image_maps
 from vlmlens.attention.masking import MODES, ROUTES, masking_sweep, routes, sweeping
+from vlmlens.attention.refine import FORMS, Form, Refined, crop_again, hot_box, suppress
+from vlmlens.attention.refine_many import Change, RefineStudy, mcnemar, measured, refine_many, refining
 from vlmlens.attention.relative import relative
 from vlmlens.attention.report import PlaceReport, causal_report
 from vlmlens.attention.rollout import rollout, value_norms
@@ -14,14 +16,19 @@ from vlmlens.attention.sinks import SinkParts, sink_parts, sinks, without_sinks
 from vlmlens.attention.sweep import Mode, Sweep
 
 __all__ = [
+    "FORMS",
     "MODES",
     "ROUTES",
     "Budget",
     "CausalCheck",
+    "Change",
     "Contrast",
     "Contributions",
+    "Form",
     "Mode",
     "PlaceReport",
+    "RefineStudy",
+    "Refined",
     "SinkParts",
     "Sweep",
     "budget",
@@ -29,20 +36,27 @@ __all__ = [
     "causal_report",
     "contrast",
     "contributions",
+    "crop_again",
     "default_place",
     "head_entropy",
     "head_share",
     "hellinger",
+    "hot_box",
     "hottest_window",
     "image_heads",
     "image_maps",
     "masking_sweep",
+    "mcnemar",
+    "measured",
     "over_image",
+    "refine_many",
+    "refining",
     "relative",
     "rollout",
     "routes",
     "sink_parts",
     "sinks",
+    "suppress",
     "sweeping",
     "value_norms",
     "without_sinks",

@@ -132,7 +132,8 @@ def sweeping(
         clean, masked = branched(vlm, prepared, list(masks.values()), progress if len(items) == 1 else None)
         candidate, place = int(clean.argmax()), [list(labels).index(layer) for layer in masks]
         if len(answers) < NOISE_ITEMS:
-            noise = max(noise, noise_floor(vlm, shown, asked, candidate))
+            alone = float(clean.double().softmax(-1)[candidate])
+            noise = max(noise, noise_floor(vlm, shown, asked, candidate, alone))
         probability, same = np.full(len(labels), np.nan), np.ones(len(labels), bool)
         probability[place] = masked.double().softmax(-1)[:, candidate].numpy()
         same[place] = (masked.argmax(-1) == candidate).numpy()
@@ -155,16 +156,20 @@ def sweeping(
         )
 
 
-def noise_floor(vlm: VLM, picture: Picture, question: str, candidate: int) -> float:
+def noise_floor(vlm: VLM, picture: Picture, question: str, candidate: int, alone: float | None = None) -> float:
     """The largest relative change of an answer's probability by what must not matter.
 
     Eight copies of the picture with noise of at most one grey level, and the picture itself, in one batch: what nobody
     sees, the size of the batch, the place in it.
+
+    Args:
+        alone: the answer's probability without any of that, where it is known already.
     """
     image = np.asarray(as_image(picture), np.int16)
     rng = np.random.default_rng(0)
     noisy = [(image + rng.integers(-1, 2, image.shape)).clip(0, 255).astype(np.uint8) for _ in range(NOISY)]
-    alone = vlm.probabilities([picture], [question])[0, candidate]
+    if alone is None:
+        alone = float(vlm.probabilities([picture], [question])[0, candidate])
     together = vlm.probabilities([*noisy, picture], [question] * (NOISY + 1))[:, candidate]
     return max(float(np.abs(together / max(alone, 1e-300) - 1).max()), LEAST_NOISE)
 

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from vlmlens.errors import ModelError
+from vlmlens.errors import ModelError, NotApplicable
 from vlmlens.lab.draw import draw, render
 from vlmlens.lab.scenes import Scene
 from vlmlens.models.many import Batch, Pooling, Readings, pool, probability
@@ -77,6 +77,13 @@ class VLM(ABC):
     def prepare(self, picture: Image.Image, question: str) -> Prepared:
         """Tensors, tokens, segments and grid. Raises QuestionError for a question the model cannot read."""
 
+    def prepare_with(self, picture: Image.Image, second: Image.Image, question: str) -> Prepared:
+        """The same with a second picture after the first; the grid is the first one's.
+
+        Raises NotApplicable where the model has no place for a second one.
+        """
+        raise NotApplicable(f"{self.name} reads one picture; it has no place for a second one.")
+
     @abstractmethod
     def sites(self, prepared: Prepared) -> Mapping[nn.Module, Site]:
         """The attention modules of the answering streams, in the order of the forward pass."""
@@ -116,6 +123,17 @@ class VLM(ABC):
     @abstractmethod
     def eyes(self, prepared: Prepared) -> "Eyes":
         """The picture as the vision encoder gets it. Raises NotApplicable where pixels do not belong to cells."""
+
+    def ending(self, prepared: Prepared) -> Callable[[int], Tensor]:
+        """Runs all but the last position; what comes back runs that one, for so many variants: [variant, candidate].
+
+        Raises NotApplicable where positions read what comes after them.
+        """
+        raise NotApplicable(f"In {self.name} every position reads every other; its last one cannot be run alone.")
+
+    def endings_at_once(self, prepared: Prepared) -> int:
+        """How many variants of the last position fit in memory; each holds the keys and values of all before it."""
+        return 1
 
     def branches_at_once(self, prepared: Prepared) -> int:
         """How many branches of one pass fit in memory."""

@@ -4,7 +4,7 @@ code stays theirs.
 
 import copy
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
 from pathlib import Path
@@ -39,6 +39,7 @@ RANKED = 20  # answers that a trace lists of an open vocabulary
 MOST_QUESTION = 2000  # characters
 MOST_NEW_TOKENS = 32
 BRANCH_BYTES = 1 << 30  # of working memory for the branches of one pass
+MOST_ENDINGS = 8  # more are no faster
 _PLACE = "<<question>>"  # stands in a prompt for the question
 
 
@@ -90,31 +91,43 @@ class HuggingFaceVLM(VLM):
         self.projector = modules[self.family.projector]
 
     def prepare(self, picture: Image.Image, question: str) -> Prepared:
+        return self._prepared([picture], question)
+
+    def prepare_with(self, picture: Image.Image, second: Image.Image, question: str) -> Prepared:
+        return self._prepared([picture, second], question)
+
+    def _prepared(self, pictures: list[Image.Image], question: str) -> Prepared:
         question = self._asked(question)
-        prompt = self._prompt(question)
-        inputs = dict(self.processor(images=picture, text=prompt, return_tensors="pt"))
+        prompt = self._prompt(question, len(pictures))
+        inputs = dict(self.processor(images=pictures, text=prompt, return_tensors="pt"))
         ids = inputs["input_ids"][0]
         positions = (ids == self.image_token).nonzero().squeeze(1).numpy()
+        each = len(positions) // len(pictures)
         return Prepared(
             question=question,
-            image=picture,
+            image=pictures[0],
             inputs={k: v.to(self.model.device) for k, v in inputs.items()},
             tokens=tuple(self.tokenizer.convert_ids_to_tokens(ids.tolist())),
-            segments=self._segments(ids, prompt, question, len(positions)),
-            grid=self.family.grid(inputs, self.processor, positions, picture.size),
+            segments=self._segments(ids, prompt, question, each, len(pictures)),
+            grid=self.family.grid(inputs, self.processor, positions[:each], pictures[0].size),
         )
 
-    def _prompt(self, question: str) -> str:
+    def _prompt(self, question: str, pictures: int = 1) -> str:
         if not getattr(self.processor, "chat_template", None):
-            return self.family.prompt.format(question=question)
-        content = [{"type": "image"}, {"type": "text", "text": question}]
+            token = self.tokenizer.convert_ids_to_tokens(self.image_token)
+            return self.family.prompt.replace(token, "\n".join([token] * pictures)).format(question=question)
+        content = [*[{"type": "image"}] * pictures, {"type": "text", "text": question}]
         turns = [{"role": "user", "content": content}]
         return str(self.processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
 
-    def _segments(self, ids: Tensor, prompt: str, question: str, images: int) -> np.ndarray:
-        """Who is who, int8 [position]: the question is found by its characters in the prompt."""
+    def _segments(self, ids: Tensor, prompt: str, question: str, images: int, pictures: int = 1) -> np.ndarray:
+        """Who is who, int8 [position]: the question is found by its characters in the prompt.
+
+        Args:
+            images: image tokens a picture.
+        """
         token = self.tokenizer.convert_ids_to_tokens(self.image_token)
-        before = self._prompt(_PLACE).partition(_PLACE)[0]  # the same words may also stand elsewhere in the prompt
+        before = self._prompt(_PLACE, pictures).partition(_PLACE)[0]  # the same words may also stand elsewhere in it
         start = len(before.replace(token, token * images))
         expanded = prompt.replace(token, token * images)
         coded = self.tokenizer(expanded, return_offsets_mapping=True)
@@ -158,6 +171,32 @@ class HuggingFaceVLM(VLM):
         down, across = torch.arange(height) * rows // height, torch.arange(width) * columns // width
         cells = (down[:, None] * columns + across)[None, None].to(pixels.device)
         return Eyes(pixels, cells, logits, self.projector)
+
+    def ending(self, prepared: Prepared) -> Callable[[int], Tensor]:
+        ids, real = prepared.inputs["input_ids"], prepared.inputs["attention_mask"]
+        first = {**prepared.inputs, "input_ids": ids[:, :-1], "attention_mask": real[:, :-1]}
+        prefix = self.model(**first, use_cache=True, logits_to_keep=1).past_key_values
+        place = torch.tensor([[prepared.length - 1]], device=ids.device)
+
+        def logits(variants: int) -> Tensor:
+            cache = copy.deepcopy(prefix)
+            cache.batch_repeat_interleave(variants)
+            found: Tensor = self.model(
+                input_ids=ids[:, -1:].repeat(variants, 1),
+                attention_mask=real.repeat(variants, 1),
+                position_ids=place.repeat(variants, 1),
+                past_key_values=cache,
+                use_cache=True,
+            ).logits
+            return found[:, -1]
+
+        return logits
+
+    def endings_at_once(self, prepared: Prepared) -> int:
+        text = self.model.config.get_text_config()
+        head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+        held = 2 * len(self.layers) * text.num_key_value_heads * head  # numbers that a cache holds for one token
+        return min(MOST_ENDINGS, max(1, BRANCH_BYTES // (prepared.length * held * self.model.dtype.itemsize)))
 
     def branches_at_once(self, prepared: Prepared) -> int:
         text = self.model.config.get_text_config()

@@ -1,7 +1,7 @@
 """What needs more of a forward pass than a trace keeps: branches, whole attention, gradients, a lens at every patch."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from vlmlens.models.base import VLM
 from vlmlens.models.record import Prepared
 from vlmlens.progress import Progress
-from vlmlens.trace import Branch, Site
+from vlmlens.trace import Branch, Knockout, Site
 from vlmlens.trace.capture import Flow, Recorder, recording
 
 Score = Callable[[Tensor], Tensor]  # logits [batch, candidate] to [batch]
@@ -25,6 +25,8 @@ def branched(
     A branch shares the clean pass up to the layer where it leaves it, and no layer is computed twice for one chunk of
     branches: L branches, one a layer, cost half of L passes.
     """
+    if branches and vlm.causal and all(_only_last(branch, prepared.length) for branch in branches):
+        return _at_the_end(vlm, prepared, branches, progress)
     sites = vlm.sites(prepared)
     order = sorted(range(len(branches)), key=lambda i: branches[i].layer)
     clean = torch.zeros(0)
@@ -38,6 +40,39 @@ def branched(
         clean = logits[0]
         found |= dict(zip(chunk, logits[1:], strict=True))
     return clean, torch.stack([found[i] for i in range(len(branches))]) if found else clean[None][:0]
+
+
+def _only_last(branch: Branch, length: int) -> bool:
+    """Whether a branch's edits are knock-outs that concern no row but the last position's."""
+    return all(
+        isinstance(edit, Knockout)
+        and isinstance(edit.rows, np.ndarray)
+        and set(np.flatnonzero(edit.rows)) == {length - 1}
+        for edit in branch.edits
+    )
+
+
+def _at_the_end(
+    vlm: VLM, prepared: Prepared, branches: Sequence[Branch], progress: Progress | None = None
+) -> tuple[Tensor, Tensor]:
+    """As `branched`, where only the last position differs, which nothing before it reads."""
+    sites = {module: replace(site, queries=(prepared.length - 1,)) for module, site in vlm.sites(prepared).items()}
+    variants = [Branch(0, ()), *branches]  # the first is the clean pass
+    found = []
+    with vlm.lock, torch.inference_mode():
+        ending = vlm.ending(prepared)
+        at_once = vlm.endings_at_once(prepared)
+        starts = range(0, len(variants), at_once)
+        for start in (progress or Progress()).over(starts, len(starts), "batch of layers"):
+            chunk = variants[start : start + at_once]
+            edits = []
+            for own, branch in zip(np.eye(len(chunk), dtype=bool), chunk, strict=True):
+                knockouts = (edit for edit in branch.edits if isinstance(edit, Knockout))
+                edits += [replace(edit, keys=own[:, None] & edit.keys) for edit in knockouts]
+            with recording(Recorder(sites, prepared.segments, {}, edits=edits)):
+                found.append(ending(len(chunk)).float().cpu())
+    logits = torch.cat(found)
+    return logits[0], logits[1:]
 
 
 @dataclass(frozen=True, eq=False)
