@@ -58,7 +58,7 @@ def contrast(
         early, late: places among `image_maps`', or "auto".
         fusion: layers that a masking sweep found to fuse; where there are none before the late one, all are candidates.
         review: the layer that reads the picture again, if the sweep found one; it is the late one, else the last layer.
-            A readout is late only where there is no second layer: it gathers what layers wrote, often beside the object.
+            A readout is late only where there is no second layer: it gathers what layers wrote, wherever they did.
 
     Raises:
         NotApplicable: fewer than two places see the picture.

@@ -218,8 +218,8 @@ class GroundTruth:
         hit, area = row.shown.pointing, row.shown.auc
         told = (
             f"On {row.shown.n} lab questions the hottest patch of “{method}” lies on what was asked about in "
-            f"{100 * hit.value:.0f} % ({100 * hit.low:.0f} to {100 * hit.high:.0f}; {100 * self.chance:.0f} by chance); "
-            f"area under the ROC curve {area.value:.2f}"
+            f"{100 * hit.value:.0f} % (95 % interval {100 * hit.low:.0f} to {100 * hit.high:.0f}; by chance "
+            f"{100 * self.chance:.0f} %); area under the ROC curve {area.value:.2f}"
         )
         if row.over_raw is None:
             return f"{told}."
