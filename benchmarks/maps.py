@@ -10,7 +10,8 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -47,10 +48,11 @@ TARGET = HOME / "ground_truth.json"
 QUESTIONS = 500
 TUNING = 100
 PROBE = 64  # of the tuning questions: for the masking sweep
-PASSES = 144  # of a sampling method: 4 orders of 36 patches, or 144 subsets
+PASSES = 108  # of a sampling method: 3 orders of 36 patches, or 108 subsets
 SEED = 2  # of the questions; 0 and 1 are those of the cards
 SLOW = ("shapley", "kernel shap")  # as long as all others together, so they come last
 LAYERED = ("raw", "sink-removed", "relative", "value-weighted", "lens", "question rows")  # a map for every layer
+DEARER = "lab:concat"  # where the sampling methods are also tried with as many passes as the page spends
 LONGEST = {"test": QUESTIONS, "validation": TUNING}
 
 
@@ -113,7 +115,15 @@ def gradients(case: Case) -> Map:
     return Map("gradients", tuple(variants), np.stack(list(variants.values()))[:, None], "")
 
 
+def dearer(method: str) -> str:
+    return f"{method}, {DEFAULT_PASSES} passes"
+
+
 EXTRAS: dict[str, Callable[[Case], Map]] = {"question rows": question_rows, "gradients": gradients}
+FULL: dict[str, Callable[[Case], Map]] = {
+    dearer(method): partial(lambda name, case: explain(name, replace(case, passes=DEFAULT_PASSES)), method)
+    for method in SLOW
+}
 
 
 def folder(keep: Path, model: str) -> Path:
@@ -134,7 +144,7 @@ def load(keep: Path, model: str, split: str, method: str) -> Kept | str:
 
 
 def compute(keep: Path, cases: Sequence[Case], model: str, split: str, method: str) -> None:
-    draw = EXTRAS.get(method) or (lambda case: explain(method, case))
+    draw = (EXTRAS | FULL).get(method) or (lambda case: explain(method, case))
     start = time.perf_counter()
     target = path(keep, model, split, method)
     try:
@@ -168,10 +178,12 @@ def fill(keep: Path, models: Sequence[str]) -> None:
     """Every map that is not there yet; what samples comes last."""
     tuning = asked("validation")
     quick = [method for method in METHODS if method not in SLOW]
-    for methods in ([*quick, *EXTRAS], SLOW):
+    for methods in ([*quick, *EXTRAS], SLOW, FULL):
         for model in models:
-            jobs = [("test", method) for method in methods]
+            jobs = [("test", method) for method in methods if method not in FULL]
             jobs += [("validation", method) for method in methods if method in LAYERED]
+            if methods is FULL and model == DEARER:
+                jobs += [("validation", method) for method in (*SLOW, *FULL)]
             jobs = [job for job in jobs if not path(keep, model, *job).exists()]
             if not jobs:
                 continue
@@ -287,26 +299,39 @@ def tried(keep: Path, model: str, test: Truth, tuning: Truth) -> Iterator[tuple[
     for note, _ in Counter(contrastive.notes).most_common():
         of = np.array(contrastive.notes) == note
         yield "contrastive took", note.partition(",")[0], mark(contrastive.shown[of], test.relevant[of])
-    for method, rows in (("raw", "answering row"), ("question rows", "question's rows")):
+    late = [raw.labels.index(note.partition(" less ")[0]) for note in contrastive.notes]
+    alone = raw.values[np.arange(len(late)), late]
+    yield "contrastive less its late layer", "all", lead(contrastive.shown, alone, test.relevant)
+    for kind in dict.fromkeys(test.kinds):
+        of = test.kinds == kind
+        yield "contrastive less its late layer", str(kind), lead(contrastive.shown[of], alone[of], test.relevant[of])
+    for method, whose in (("raw", "answering row"), ("question rows", "question's rows")):
         on_test, on_tuning = (load(keep, model, split, method) for split in ("test", "validation"))
         if isinstance(on_test, str):
             continue
         assert isinstance(on_tuning, Kept)
-        for layer, label in enumerate(on_test.labels):
-            yield f"attention, {rows}", label, mark(on_test.values[:, layer], test.relevant)
+        looking = np.flatnonzero(on_test.values.any(axis=(0, 2))).tolist()  # a word looks nowhere in a readout
+        for layer in looking:
+            yield f"attention, {whose}", on_test.labels[layer], mark(on_test.values[:, layer], test.relevant)
         shares, tuned = over_image(on_test.values), over_image(on_tuning.values)  # [question, layer, cell]
-        pairs = list(itertools.permutations(range(len(on_test.labels)), 2))
-        found = [pointing(tuned[:, late] - tuned[:, early], tuning.relevant).mean() for late, early in pairs]
-        for late, early in pairs:
-            named = f"{on_test.labels[late]} less {on_test.labels[early]}"
-            yield f"pair, {rows}", named, mark(shares[:, late] - shares[:, early], test.relevant)
-        late, early = pairs[int(np.argmax(found))]
-        named = f"{on_test.labels[late]} less {on_test.labels[early]}"
-        maps = shares[:, late] - shares[:, early]
-        yield f"best pair, {rows}", named, mark(maps, test.relevant)
-        alone = on_test.values[:, chosen_layer(on_tuning, tuning.relevant)]
-        yield f"best pair less raw as shown, {rows}", named, lead(maps, raw.shown, test.relevant)
-        yield f"best pair less best layer, {rows}", named, lead(maps, alone, test.relevant)
+        pairs = list(itertools.permutations(looking, 2))
+        if not pairs:
+            continue
+        found = [pointing(tuned[:, one] - tuned[:, other], tuning.relevant).mean() for one, other in pairs]
+        for one, other in pairs:
+            named = f"{on_test.labels[one]} less {on_test.labels[other]}"
+            yield f"pair, {whose}", named, mark(shares[:, one] - shares[:, other], test.relevant)
+        one, other = pairs[int(np.argmax(found))]
+        named = f"{on_test.labels[one]} less {on_test.labels[other]}"
+        maps = shares[:, one] - shares[:, other]
+        yield f"best pair, {whose}", named, mark(maps, test.relevant)
+        single = on_test.values[:, chosen_layer(on_tuning, tuning.relevant)]
+        yield f"best pair less raw as shown, {whose}", named, lead(maps, raw.shown, test.relevant)
+        yield f"best pair less best layer, {whose}", named, lead(maps, single, test.relevant)
+    for method in (*SLOW, *FULL) if model == DEARER else ():
+        found = load(keep, model, "validation", method)
+        assert isinstance(found, Kept)
+        yield "passes", method if method in FULL else f"{method}, {PASSES} passes", mark(found.shown, tuning.relevant)
     if raw.labels[-1].startswith("readout"):
         shares = over_image(raw.values)
         maps = np.stack([one[-1] - one[int(hellinger(one)[-1].argmax())] for one in shares])
@@ -388,6 +413,7 @@ def against_raw(found: GroundTruth) -> str:
         assert raw is not None
         assert contrastive is not None
         assert contrastive.over_raw is not None
+        itself = trials_of(found, model, "contrastive less its late layer")[0].score
         took = trials_of(found, model, "contrastive took")
         lines.append(
             [
@@ -396,10 +422,13 @@ def against_raw(found: GroundTruth) -> str:
                 percent(contrastive.shown.pointing),
                 points(contrastive.over_raw.pointing),
                 more(contrastive.over_raw.auc),
+                points(itself.pointing),
+                more(itself.auc),
                 "; ".join(f"{short(t.variant)} ({t.score.n})" for t in took),
             ]
         )
-    return table(["model", "raw", "contrastive", "lead over raw", "lead in area", "layers it took (questions)"], lines)
+    over = ["lead over raw", "in area", "lead over its late layer", "in area", "layers it took (questions)"]
+    return table(["model", "raw", "contrastive", *over], lines)
 
 
 def best_pairs(found: GroundTruth) -> str:
@@ -426,7 +455,7 @@ def layers_alone(found: GroundTruth) -> str:
     lines = []
     for model in found.models:
         for rows in ("answering row", "question's rows"):
-            seen = [t for t in trials_of(found, model, f"attention, {rows}") if t.score.pointing.high > 0]
+            seen = trials_of(found, model, f"attention, {rows}")
             told = [f"{t.variant.partition(':')[0]} {100 * t.score.pointing.value:.0f}" for t in seen]
             if told:
                 lines.append([f"`{model}`", rows, ", ".join(told)])
@@ -462,6 +491,12 @@ def document(found: GroundTruth) -> str:
     """docs/maps.md."""
     accuracy = ", ".join(f"`{model}` {100 * right:.1f} %" for model, right in found.accuracy.items())
     kinds = {trial.variant: trial.score for trial in trials_of(found, "lab:txt2img", "contrastive less raw")}
+    gains = [
+        (trial.model, trial.variant, trial.score)
+        for model in found.models
+        for trial in trials_of(found, model, "contrastive less its late layer")
+    ]
+    spent = [(t.variant, t.score) for t in trials_of(found, DEARER, "passes")]
     readouts = [(m, t.score) for m in found.models for t in trials_of(found, m, "readout as the late layer")]
     refused = "\n".join(f"- `{one.model}`, {one.method}: {one.reason}" for one in found.refused)
     filled = {
@@ -482,6 +517,11 @@ def document(found: GroundTruth) -> str:
         "alone": layers_alone(found),
         "kinds": by_kind(found),
         "cam": cam(found),
+        "dearer": "; ".join(f"{how} {100 * s.pointing.value:.0f} % and {s.auc.value:.2f}" for how, s in spent),
+        "most_gain": f"{100 * max(score.pointing.value for *_, score in gains):+.0f}",
+        "areas": ", ".join(
+            f"{kind} on `{model}` ({more(score.auc)})" for model, kind, score in gains if score.auc.low > 0
+        ),
         "relation_area": more(kinds["relation"].auc),
         "readout": ", ".join(f"{100 * score.pointing.value:.0f} % (`{model}`)" for model, score in readouts),
     }
