@@ -10,8 +10,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +51,6 @@ PASSES = 108  # of a sampling method: 3 orders of 36 patches, or 108 subsets
 SEED = 2  # of the questions; 0 and 1 are those of the cards
 SLOW = ("shapley", "kernel shap")  # as long as all others together, so they come last
 LAYERED = ("raw", "sink-removed", "relative", "value-weighted", "lens", "question rows")  # a map for every layer
-DEARER = "lab:concat"  # where the sampling methods are also tried with as many passes as the page spends
 LONGEST = {"test": QUESTIONS, "validation": TUNING}
 
 
@@ -115,15 +113,7 @@ def gradients(case: Case) -> Map:
     return Map("gradients", tuple(variants), np.stack(list(variants.values()))[:, None], "")
 
 
-def dearer(method: str) -> str:
-    return f"{method}, {DEFAULT_PASSES} passes"
-
-
 EXTRAS: dict[str, Callable[[Case], Map]] = {"question rows": question_rows, "gradients": gradients}
-FULL: dict[str, Callable[[Case], Map]] = {
-    dearer(method): partial(lambda name, case: explain(name, replace(case, passes=DEFAULT_PASSES)), method)
-    for method in SLOW
-}
 
 
 def folder(keep: Path, model: str) -> Path:
@@ -144,7 +134,7 @@ def load(keep: Path, model: str, split: str, method: str) -> Kept | str:
 
 
 def compute(keep: Path, cases: Sequence[Case], model: str, split: str, method: str) -> None:
-    draw = (EXTRAS | FULL).get(method) or (lambda case: explain(method, case))
+    draw = EXTRAS.get(method) or (lambda case: explain(method, case))
     start = time.perf_counter()
     target = path(keep, model, split, method)
     try:
@@ -178,12 +168,10 @@ def fill(keep: Path, models: Sequence[str]) -> None:
     """Every map that is not there yet; what samples comes last."""
     tuning = asked("validation")
     quick = [method for method in METHODS if method not in SLOW]
-    for methods in ([*quick, *EXTRAS], SLOW, FULL):
+    for methods in ([*quick, *EXTRAS], SLOW):
         for model in models:
-            jobs = [("test", method) for method in methods if method not in FULL]
+            jobs = [("test", method) for method in methods]
             jobs += [("validation", method) for method in methods if method in LAYERED]
-            if methods is FULL and model == DEARER:
-                jobs += [("validation", method) for method in (*SLOW, *FULL)]
             jobs = [job for job in jobs if not path(keep, model, *job).exists()]
             if not jobs:
                 continue
@@ -328,10 +316,10 @@ def tried(keep: Path, model: str, test: Truth, tuning: Truth) -> Iterator[tuple[
         single = on_test.values[:, chosen_layer(on_tuning, tuning.relevant)]
         yield f"best pair less raw as shown, {whose}", named, lead(maps, raw.shown, test.relevant)
         yield f"best pair less best layer, {whose}", named, lead(maps, single, test.relevant)
-    for method in (*SLOW, *FULL) if model == DEARER else ():
-        found = load(keep, model, "validation", method)
-        assert isinstance(found, Kept)
-        yield "passes", method if method in FULL else f"{method}, {PASSES} passes", mark(found.shown, tuning.relevant)
+    for method in METHODS:
+        found = load(keep, model, "test", method)
+        if isinstance(found, Kept) and (found.shown < 0).any():
+            yield "sign ignored", method, mark(np.abs(found.shown), test.relevant)
     if raw.labels[-1].startswith("readout"):
         shares = over_image(raw.values)
         maps = np.stack([one[-1] - one[int(hellinger(one)[-1].argmax())] for one in shares])
@@ -476,6 +464,19 @@ def by_kind(found: GroundTruth) -> str:
     )
 
 
+def unsigned(found: GroundTruth) -> str:
+    """What signed maps mark where only the size of a value counts."""
+    of = {m: {t.variant: t.score for t in trials_of(found, m, "sign ignored")} for m in found.models}
+    return table(
+        ["sign ignored", *(f"`{model}`" for model in found.models)],
+        [
+            [method, *(f"{100 * (s := of[m][method]).pointing.value:.0f} · {s.auc.value:.2f}" for m in found.models)]
+            for method in METHODS
+            if all(method in of[model] for model in found.models)
+        ],
+    )
+
+
 def cam(found: GroundTruth) -> str:
     of = {model: {t.variant: t.score for t in trials_of(found, model, "gradcam")} for model in found.models}
     return table(
@@ -496,7 +497,6 @@ def document(found: GroundTruth) -> str:
         for model in found.models
         for trial in trials_of(found, model, "contrastive less its late layer")
     ]
-    spent = [(t.variant, t.score) for t in trials_of(found, DEARER, "passes")]
     readouts = [(m, t.score) for m in found.models for t in trials_of(found, m, "readout as the late layer")]
     refused = "\n".join(f"- `{one.model}`, {one.method}: {one.reason}" for one in found.refused)
     filled = {
@@ -516,8 +516,8 @@ def document(found: GroundTruth) -> str:
         "pairs": best_pairs(found),
         "alone": layers_alone(found),
         "kinds": by_kind(found),
+        "unsigned": unsigned(found),
         "cam": cam(found),
-        "dearer": "; ".join(f"{how} {100 * s.pointing.value:.0f} % and {s.auc.value:.2f}" for how, s in spent),
         "most_gain": f"{100 * max(score.pointing.value for *_, score in gains):+.0f}",
         "areas": ", ".join(
             f"{kind} on `{model}` ({more(score.auc)})" for model, kind, score in gains if score.auc.low > 0
