@@ -1,5 +1,7 @@
 """Maps over layers against brute-force twins, written from the papers' equations with loops."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -164,6 +166,17 @@ def test_contrast_takes_the_farthest_fusion_layer(make_trace):
         contrast(trace, early=9)
     with pytest.raises(NotApplicable, match="two layers"):
         contrast(make_trace(attention[:1]))
+
+
+def test_a_readout_is_no_late_layer_while_there_are_two_others(make_trace):
+    attention = np.random.default_rng(0).random((3, 1, 11))
+    trace = make_trace(attention)
+    places = (*trace.places[:2], replace(trace.places[2], kind="readout"))
+    found = contrast(replace(trace, places=places), fusion=(2,))
+    assert (found.early, found.late, found.candidates) == (0, 1, (0,))
+    assert contrast(replace(trace, places=places), late=2).late == 2
+    only = replace(make_trace(attention[:2]), places=(places[0], replace(places[1], kind="readout")))
+    assert (contrast(only).early, contrast(only).late) == (0, 1)
 
 
 def test_relative_is_one_where_the_question_changes_nothing(any_model, scenes):

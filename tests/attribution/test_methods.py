@@ -82,6 +82,49 @@ def test_ablation_is_what_filling_each_patch_does(concat, scenes):
     np.testing.assert_allclose(explain("ablation", case).cells(), expected, atol=1e-4)
 
 
+def test_gradcam_is_its_formula_patch_by_patch(any_model, scenes):
+    """Eq. 1 and 2 of the paper by hand, from the image tokens that the rest of the model gets."""
+    case = Case(any_model, scenes[2], QUESTION, any_model.inspect(scenes[2], QUESTION))
+    tokens = []
+
+    def watch(_module, _inputs, output):
+        output.retain_grad()
+        tokens.append(output)
+
+    with case.computing():
+        handle = case.eyes.projector.register_forward_hook(watch)
+        case.of_pixels(case.eyes.pixels.clone().requires_grad_()).sum().backward()
+        handle.remove()
+    active, slope = tokens[0].detach()[0].numpy(), tokens[0].grad[0].numpy()
+    assert active.shape[0] == case.trace.grid.cells  # no class token among them
+    expected = np.maximum(active @ slope.mean(axis=0), 0)
+    np.testing.assert_allclose(explain("gradcam", case).cells(), expected, atol=1e-4 * np.abs(active @ slope.T).max())
+
+
+def test_gradcam_finds_what_favours_the_answer_where_channels_mean_the_same_everywhere(concat, scenes, monkeypatch):
+    """A planted model that only sums the tokens: the answer rises with one channel, another answer with the other."""
+    from dataclasses import replace
+
+    import torch
+    from torch import nn
+
+    case = Case(concat, scenes[0], QUESTION, concat.inspect(scenes[0], QUESTION))
+    tokens, projector = torch.zeros(1, 36, 2), nn.Identity()
+    tokens[0, 8, 0], tokens[0, 21, 1] = 1.0, 1.0
+
+    def logits(pixels):
+        summed = projector(tokens + 0 * pixels.mean()).sum(dim=1)
+        found = torch.zeros(1, 40)
+        found[:, case.answer.candidate] = summed[:, 0]
+        found[:, case.answer.candidate - 1] = summed[:, 1]
+        return found
+
+    planted = replace(case.eyes, logits=logits, projector=projector)
+    monkeypatch.setitem(case.__dict__, "eyes", planted)
+    found = explain("gradcam", case).cells()
+    assert np.flatnonzero(found).tolist() == [8]
+
+
 def test_what_the_answer_depends_on_is_found(concat):
     """The patch that most methods mark first lies on the object asked about, far more often than chance (4 in 36)."""
     hits = {name: 0 for name in ("occlusion", "ablation", "integrated gradients", "value-weighted", "chefer")}

@@ -57,7 +57,8 @@ def contrast(
     Args:
         early, late: places among `image_maps`', or "auto".
         fusion: layers that a masking sweep found to fuse; where there are none before the late one, all are candidates.
-        review: the layer that reads the picture again, if the sweep found one; it is the late one, else the last.
+        review: the layer that reads the picture again, if the sweep found one; it is the late one, else the last layer.
+            A readout is late only where there is no second layer: it gathers what layers wrote, wherever they did.
 
     Raises:
         NotApplicable: fewer than two places see the picture.
@@ -68,7 +69,10 @@ def contrast(
     maps = over_image(values[:, :, 0].mean(axis=1))
     distances = hellinger(maps)
     layers = [place.layer for place in places]
-    last = max(1, layers.index(review)) if review is not None and review in layers else len(places) - 1
+    reading = [place for place, where in enumerate(places) if where.kind != "readout"]
+    last = reading[-1] if len(reading) > 1 else len(places) - 1
+    if review is not None and review in layers:
+        last = max(1, layers.index(review))
     later = last if late == "auto" else late
     candidates = [p for p in range(later) if layers[p] in fusion] or list(range(later))
     for name, place in (("early", 0 if early == "auto" else early), ("late", later)):
