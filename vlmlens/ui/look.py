@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from vlmlens.charts import PICKED, Figure
+from vlmlens.errors import NotApplicable
 from vlmlens.lab.draw import draw
 from vlmlens.lab.scenes import Scene, Thing
 from vlmlens.ui.jobs import Pending, in_words
@@ -56,6 +57,8 @@ def guard() -> Iterator[None]:
         yield
     except Pending:
         pass
+    except NotApplicable as refusal:
+        st.info(f"n/a: {refusal}")
     except Exception as error:  # Streamlit's own stop and rerun are BaseExceptions and pass
         st.error(in_words(error))
 

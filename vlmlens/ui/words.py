@@ -76,9 +76,9 @@ REFINE = (
 
 TRUTH = (
     "Ground truth",
-    "On lab scenes the things that a question speaks of are known. Dots: how often the hottest patch of a map, as it is "
-    "shown first, lies on one of them (the pointing game), with 95 % bootstrap intervals over questions; dashed: chance. "
-    "*It cannot tell* which map is faithful: a model may read its answer beside the thing.",
+    "On lab scenes the things that a question speaks of are known. Dots: how often the hottest patch of a map, as it "
+    "is shown first, lies on one of them (the pointing game), with 95 % bootstrap intervals over questions; dashed: "
+    "chance. *It cannot tell* which map is faithful: a model may read its answer beside the thing.",
 )
 
 CAUSAL = (

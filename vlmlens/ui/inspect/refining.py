@@ -42,13 +42,13 @@ def _settings(name: str) -> dict[str, float]:
         rho = st.slider("Share of the patches", 0.1, 1.0, RHO, 0.1, key="refine-rho", bind="query-params")
         factor = st.slider("Their states times", 0.0, 1.0, FACTOR, 0.1, key="refine-factor", bind="query-params")
         return {"rho": float(rho), "factor": float(factor)}
-    share = st.slider("Share of the contrast in the crop", 0.1, 1.0, SHARE, 0.1, key="refine-share", bind="query-params")
+    share = st.slider(
+        "Share of the contrast in the crop", 0.1, 1.0, SHARE, 0.1, key="refine-share", bind="query-params"
+    )
     return {"share": float(share)}
 
 
-def _once(
-    shown: "Shown", vlm: VLM, found: Contrast, name: str, form: Form, settings: dict[str, float]
-) -> None:
+def _once(shown: "Shown", vlm: VLM, found: Contrast, name: str, form: Form, settings: dict[str, float]) -> None:
     content = shown.request.source.load()
     key = ("refine", name, vlm.name, shown.request.source, shown.request.question, found.early, found.late)
     refined = result(
@@ -62,15 +62,16 @@ def _once(
 
 def _over(vlm: VLM, found: Contrast, sweep: Sweep, name: str, settings: dict[str, float], many: int) -> None:
     items: list[Probe] = [(i.scene, i.question.text, i.answer) for i in take("test", 13, many)]
-    fusion, review = sweep.fusion_layers, sweep.review_layer
 
     def task(progress: Progress) -> Iterator[RefineStudy]:
-        return refining(
-            vlm, items, name, found.early, found.late, fusion, review, progress=progress, **settings
-        )
+        places = {"early": found.early, "late": found.late, "fusion": sweep.fusion_layers, "review": sweep.review_layer}
+        return refining(vlm, items, name, progress=progress, **places, **settings)  # type: ignore[arg-type]
+
+    def show(study: RefineStudy, _ended: bool) -> None:
+        st.markdown(study.sentence())
 
     key = ("refining", vlm.name, name, many, found.early, found.late, *settings.values())
-    live(key, "Refining", task, lambda study, _ended: st.markdown(study.sentence()))
+    live(key, "Refining", task, show)
 
 
 def _published() -> None:
