@@ -105,7 +105,7 @@ def test_a_factor_is_felt_only_after_the_layer_that_it_enters(llava, scenes):
     assert last.late == 2
     unfelt = suppress(llava, scenes[0], QUESTION, trace, last, rho=1.0, factor=0.5)
     assert unfelt.moved < 1e-5
-    assert "only by the layers after it" in unfelt.sentence()
+    assert "felt only after it" in unfelt.sentence()
     earlier = suppress(llava, scenes[0], QUESTION, trace, contrast(trace, late=1), rho=1.0, factor=0.1)
     assert earlier.moved > 1e-4
 

@@ -25,7 +25,7 @@ from vlmlens.progress import Progress
 from vlmlens.trace import Branch, Knockout, Scale, Segment
 
 MODES: tuple[Mode, ...] = ("knockout", "zero")
-NOISY = 8  # pictures with invisible noise
+NOISY = 5  # pictures with invisible noise
 LEAST_NOISE = 1e-5  # sums of float32 in another order differ by as much
 NOISE_ITEMS = 4  # items of a probe set that the noise floor is measured on
 
@@ -159,7 +159,7 @@ def sweeping(
 def noise_floor(vlm: VLM, picture: Picture, question: str, candidate: int, alone: float | None = None) -> float:
     """The largest relative change of an answer's probability by what must not matter.
 
-    Eight copies of the picture with noise of at most one grey level, and the picture itself, in one batch: what nobody
+    Copies of the picture with noise of at most one grey level, and the picture itself, in one batch: what nobody
     sees, the size of the batch, the place in it.
 
     Args:

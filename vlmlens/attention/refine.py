@@ -33,7 +33,9 @@ RHO = 0.5  # of the cells
 FACTOR = 0.3
 SHARE = 0.5  # of the positive contrast
 LEAST = 1 / 3  # of each side of the picture: a smaller crop is a blur
-BY_DIRECTION = " What enters a layer is normalised first: a factor above 0 is felt only by the layers after it."
+BY_DIRECTION = (
+    " A layer normalises what enters it: a factor above 0 is felt only after it. Choose an earlier late layer, or 0."
+)
 UNMOVED = 1e-5  # of probability: sums of float32 in another order differ by as much
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the uploaded picture

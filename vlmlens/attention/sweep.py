@@ -63,7 +63,8 @@ class Sweep:
             return None
         present = ~np.isnan(drop).any(axis=0)
         drop = np.where(present, drop, 0.0)
-        scale = drop.std(axis=0) / len(drop) ** 0.5
+        # Under the null the mean is 0; a spread around the mean would let one steady layer hide all others.
+        scale = ((drop**2).mean(axis=0) / len(drop)) ** 0.5
         scale = np.where(scale > 0, scale, 1.0)
         signs = np.random.default_rng(0).choice((-1.0, 1.0), size=(FLIPS, len(drop)))
         most = (signs @ drop / len(drop) / scale).max(axis=1)

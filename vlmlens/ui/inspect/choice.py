@@ -4,16 +4,16 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from vlmlens.attention import Sweep, masking_sweep, routes
+from vlmlens.attention import Sweep, masking_sweep
 from vlmlens.attribution import METHODS, Case, Map, explain
 from vlmlens.lab.sample import take
-from vlmlens.models import Picture, as_image
+from vlmlens.models import Picture
 from vlmlens.trace import Answer, Trace
 from vlmlens.ui import results
 from vlmlens.ui.jobs import result
 from vlmlens.ui.request import Request
 
-PROBES = 32  # held-out questions that tell a lab model's fusion layers
+PROBES = 64  # held-out questions that tell a lab model's fusion layers
 NOBODY = "—"
 WANTED = "wanted-layer"  # set where a layer is clicked on another chart
 
@@ -91,15 +91,17 @@ def case_of(request: Request, trace: Trace, choice: Choice) -> Case:
 
 
 def swept(request: Request, trace: Trace) -> Sweep:
-    """The sweep that names the layers to contrast: a lab model's over a probe set, another's over this question."""
+    """The zeroing sweep that names the layers to contrast: a lab model's over a probe set, another's over the question.
+
+    As in benchmarks/maps.py.
+    """
     vlm, content = results.model(trace.model), request.source.load()
-    route = next(iter(routes(vlm, vlm.prepare(as_image(content), request.question))), "image to last")
-    items = take("train", 0, PROBES) if vlm.info.lab else []
+    items = take("validation", 0, PROBES) if vlm.info.lab else []
     scenes: list[Picture] = [item.scene for item in items] or [content]
     questions = [item.question.text for item in items] or [request.question]
     key = ("fusion layers", vlm.name, None if items else (request.source, request.question))
     return result(
-        key, "Fusion layers", lambda progress: masking_sweep(vlm, scenes, questions, route=route, progress=progress)
+        key, "Fusion layers", lambda progress: masking_sweep(vlm, scenes, questions, "zero", progress=progress)
     )
 
 

@@ -66,7 +66,8 @@ def as_python(request: Request, trace: Trace, drawn: Drawn) -> str:
     lines += [f"vlm = vlmlens.load({trace.model!r})", f"picture = {picture}", f"question = {request.question!r}"]
     lines += ["trace = vlm.inspect(picture, question)"]
     if choice.method == "contrastive":
-        lines += ["sweep = vlmlens.attention.masking_sweep(vlm, picture, question)  # the page: over a probe set"]
+        lines += ["# the page: over 64 other questions for a lab model"]
+        lines += ["sweep = vlmlens.attention.masking_sweep(vlm, picture, question, 'zero')"]
         more += ", fusion=sweep.fusion_layers, review=sweep.review_layer"
     lines += [f"case = Case(vlm, picture, question, trace{more})", f"found = explain({choice.method!r}, case)"]
     lines += [f"print(trust(case, found.cells({place})).sentence())  # {found.labels[place]}"]
