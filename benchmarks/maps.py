@@ -518,9 +518,8 @@ def document(found: GroundTruth) -> str:
         "kinds": by_kind(found),
         "unsigned": unsigned(found),
         "cam": cam(found),
-        "most_gain": f"{100 * max(score.pointing.value for *_, score in gains):+.0f}",
         "areas": ", ".join(
-            f"{kind} on `{model}` ({more(score.auc)})" for model, kind, score in gains if score.auc.low > 0
+            f"questions of {kind} on `{model}` ({more(score.auc)})" for model, kind, score in gains if score.auc.low > 0
         ),
         "relation_area": more(kinds["relation"].auc),
         "readout": ", ".join(f"{100 * score.pointing.value:.0f} % (`{model}`)" for model, score in readouts),

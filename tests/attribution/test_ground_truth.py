@@ -146,6 +146,23 @@ def test_the_file_is_what_it_was_read_from():
     assert published().to_dict() == text
 
 
+def test_what_the_manual_says_in_words_is_so():
+    found = published()
+    for model in found.models:
+        of = {method: row for method in METHODS if (row := found.row(model, method))}
+        assert of["contrastive"].over_raw.pointing.high < 0
+        assert of["contrastive"].over_raw.auc.high < 0
+        assert of["sink-removed"].shown == of["raw"].shown
+        assert (of["relative"].over_raw.pointing.high < 0) == (model != "lab:txt2img")
+        assert of["gradcam"].shown.auc.low < 0.5
+        assert "lens" not in of or model == "lab:llava" or of["lens"].shown.auc.high < 0.3
+        assert of["occlusion"].shown.pointing.high >= max(row.shown.pointing.value for row in of.values())
+        itself = [t for t in found.trials if (t.model, t.subject) == (model, "contrastive less its late layer")]
+        assert all(trial.score.pointing.value <= 0 for trial in itself)
+        larger = [trial.variant for trial in itself if trial.score.auc.low > 0]
+        assert larger == (["relation"] if model == "lab:txt2img" else [])
+
+
 def test_the_page_of_the_manual_says_what_the_file_says():
     spec = importlib.util.spec_from_file_location("maps", ROOT / "benchmarks" / "maps.py")
     maps = importlib.util.module_from_spec(spec)
