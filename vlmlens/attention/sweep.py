@@ -120,7 +120,7 @@ class Sweep:
         again = f" It reads the picture again at {names[review].split(':')[0]}." if review is not None else ""
         return (
             f"Masking lowers the answer beyond the noise floor at {named} ({over}), most at "
-            f"{self.labels[strongest].split(':')[0]}: by {-100 * self.change[strongest]:.2g} % of its "
+            f"{self.labels[strongest].split(':')[0]}: by {-100 * self.change[strongest]:.3g} % of its "
             f"probability.{again}"
         )
 

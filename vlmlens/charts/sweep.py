@@ -72,7 +72,7 @@ def sweep(result: Sweep) -> Figure:
     }
     points = {
         "mark": {"type": "point", "filled": True, "opacity": 1, "size": 130, "cursor": "pointer"},
-        "params": [{"name": PICKED, "select": {"type": "point", "fields": ["number"], "on": "click"}}],
+        "params": [{"name": PICKED, "select": {"type": "point", "fields": ["number"], "on": "click", "nearest": True}}],
         "encoding": {
             "x": x,
             "y": y,
