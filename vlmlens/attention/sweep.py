@@ -114,13 +114,14 @@ class Sweep:
         names = dict(zip(self.layers, self.labels, strict=True))
         if not self.fusion_layers:
             return f"At no layer does masking lower the answer beyond the noise floor ({over})."
-        strongest = int(np.nanargmin(self.change))
+        drop = np.nan_to_num(self.drop.mean(axis=0), nan=-1.0)
+        strongest = int(drop.argmax())
         named = ", ".join(names[layer].split(":")[0] for layer in self.fusion_layers)
         review = self.review_layer
         again = f" It reads the picture again at {names[review].split(':')[0]}." if review is not None else ""
         return (
             f"Masking lowers the answer beyond the noise floor at {named} ({over}), most at "
-            f"{self.labels[strongest].split(':')[0]}: by {-100 * self.change[strongest]:.3g} % of its "
+            f"{self.labels[strongest].split(':')[0]}: by {100 * drop[strongest]:.3g} % of its "
             f"probability.{again}"
         )
 

@@ -17,7 +17,7 @@ def pointing(table: GroundTruth, model: str) -> Figure:
         "scale": {"domain": [0, 1]},
         "axis": {"format": ".0%", "tickCount": 5},
     }
-    y: Spec = {"field": "method", "type": "nominal", "title": None, "sort": names, "scale": {"domain": names}}
+    y: Spec = {"field": "method", "type": "nominal", "title": None, "sort": names, "axis": {"labelLimit": 200}}
     data = rows(
         method=names,
         hits=[row.shown.pointing.value for row in found],
