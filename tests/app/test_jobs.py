@@ -4,6 +4,8 @@ import threading
 
 from streamlit.testing.v1 import AppTest
 
+from vlmlens.progress import Cancelled
+
 SCRIPT = """
 import streamlit as st, time
 from vlmlens.ui.jobs import result
@@ -48,3 +50,35 @@ def test_what_fails_unexpectedly_is_told_without_a_trace(caplog):
     assert "Traceback" not in at.error[0].value
     assert not at.exception
     assert caplog.records
+
+
+def test_a_session_waits_for_one_piece_of_work_of_a_group():
+    from vlmlens.ui.jobs import _registry
+
+    script = SCRIPT.replace("slow))", 'slow, group="verdict"))')
+    at = AppTest.from_string(script, default_timeout=30)
+    at.session_state.job = "left behind"
+    at.run()
+    job = _registry()[1]["left behind"]
+    at.session_state.job = "wanted now"
+    at.run()
+    assert job.done.wait(5)
+    assert isinstance(job.error, Cancelled)
+    assert "left behind" not in _registry()[1]
+    assert _registry()[1]["wanted now"].error is None
+
+
+def test_work_that_another_session_waits_for_goes_on():
+    from vlmlens.ui.jobs import _registry
+
+    script = SCRIPT.replace("slow))", 'slow, group="verdict"))')
+    one, other = (AppTest.from_string(script, default_timeout=30) for _ in range(2))
+    for at in (one, other):
+        at.session_state.job = "shared by two"
+        at.run()
+    job = _registry()[1]["shared by two"]
+    job.waiting.add("another session")
+    one.session_state.job = "something else"
+    one.run()
+    assert job.done.wait(20)
+    assert job.value == "finished"

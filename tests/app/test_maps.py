@@ -102,3 +102,34 @@ def test_the_verdict_on_the_page_is_the_librarys(asked):
     vlm = vlmlens.load("lab:concat")
     case = Case(vlm, RED_CIRCLE, QUESTION, vlm.inspect(RED_CIRCLE, QUESTION))
     assert said(at, trust(case, explain("ablation", case).cells()).sentence())
+
+
+def test_a_large_model_is_judged_when_asked(asked, settle, grouped_folder, monkeypatch):
+    at = asked(model=str(grouped_folder))
+    (button,) = [button for button in at.button if button.label.startswith("Compare with random maps (up to")]
+    assert said(at, "not checked yet]")
+    assert said(at, "Removing what this map marks takes")
+    settle(button.click().run())
+    assert not at.error
+    assert any(said(at, f"{badge}]") for badge in BADGES)
+
+
+def test_a_cancelled_verdict_can_be_asked_for_again(asked, settle, monkeypatch):
+    from vlmlens.progress import Cancelled
+    from vlmlens.ui.inspect import badge
+
+    def cancelled(*_rest, **_more):
+        raise Cancelled
+
+    monkeypatch.setattr(badge, "trust", cancelled)
+    at = asked(map="lens", q="what shape is the red object?")
+    assert said(at, "not checked]")
+    assert not at.error
+    monkeypatch.undo()
+    settle(next(button for button in at.button if button.label == "Compare with random maps").click().run())
+    assert any(said(at, f"{badge}]") for badge in BADGES)
+
+
+def test_what_a_map_may_cost_is_set_and_told(asked):
+    at = asked(**{"map": "shapley", "map-passes": "100"})
+    assert any("36 regions, 2 random orders" in caption.value for caption in at.caption)

@@ -20,6 +20,7 @@ class Method:
     sentence: str  # definition, paper, what it cannot tell
     where: str  # "module:function" below this package, imported when it is first used: Captum takes seconds
     contrasts: bool  # whether it can explain why one answer and not another
+    spends: bool = False  # whether `Case.passes` bounds what it costs
 
     def compute(self, case: Case, progress: Progress) -> Map:
         from importlib import import_module
@@ -112,12 +113,14 @@ METHODS = {
             "patches carry both.",
             "ablation:ablation",
             True,
+            True,
         ),
         Method(
             "occlusion",
             "A window of two by two patches, filled with the mean colour, slides over the picture (Zeiler and Fergus, "
             "ECCV 2014).",
             "occlusion:occlusion",
+            True,
             True,
         ),
         Method(
@@ -126,11 +129,13 @@ METHODS = {
             "so it has noise.",
             "shapley:shapley",
             True,
+            True,
         ),
         Method(
             "kernel shap",
             "Shapley values by a weighted regression over random subsets of regions (Lundberg and Lee, NeurIPS 2017).",
             "kernel_shap:kernel_shap",
+            True,
             True,
         ),
     )

@@ -72,6 +72,11 @@ class Case:
         """The score of pictures as the vision encoder gets them."""
         return self.score(self.eyes.logits(pixels).float())
 
+    @property
+    def named(self) -> str:
+        """The answer whose probability is followed; with `against`, of these two alone."""
+        return self.answer.text if self.against is None else f"{self.answer.text} over {self.against.text}"
+
     def explained(self) -> str:
         """What `score` is, in words."""
         return "log-odds" if self.against is None else f"lead over “{self.against.text}”"

@@ -279,7 +279,7 @@ def knock_out(case: Case, cells: np.ndarray) -> CausalCheck:
     hidden = np.zeros((2 + len(others), len(cells)), bool)
     np.put_along_axis(hidden[1:], hottest, True, axis=1)
     before, after, *rest = _probabilities(case, None, hidden)[0].tolist()
-    return CausalCheck(case.answer.text, tuple(hottest[0].tolist()), before, after, tuple(rest))
+    return CausalCheck(case.named, tuple(hottest[0].tolist()), before, after, tuple(rest))
 
 
 def marked(cells: np.ndarray) -> np.ndarray:

@@ -27,7 +27,7 @@ from vlmlens.progress import Cancelled, Progress
 PATIENCE = 0.7  # seconds before a bar appears
 FIRST = 0.15  # seconds in which short work is done without a bar
 REDRAW = 0.15  # seconds between two drawings of what grows
-MOST_JOBS = 32  # kept results; a large model's trace takes tens of megabytes
+MOST_JOBS = 64  # kept results; a large model's trace takes tens of megabytes
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ from vlmlens import charts
 from vlmlens.attention import CausalCheck
 from vlmlens.attribution import Case, Map
 from vlmlens.attribution.faithfulness import Trust, knock_out, marked, passes, trust
+from vlmlens.progress import Cancelled
 from vlmlens.ui import words
 from vlmlens.ui.inspect.choice import Choice
 from vlmlens.ui.jobs import result
@@ -38,7 +39,12 @@ def badge(request: Request, choice: Choice, case: Case, found: Map, place: int) 
             f"Compare with random maps (up to {passes(case)} forward passes)", on_click=_ask, args=(f"trust-{key}",)
         )
         return check, None
-    judged = result(("trust", *key), "Random maps", lambda progress: trust(case, cells, progress), group="trust")
+    try:
+        judged = result(("trust", *key), "Random maps", lambda progress: trust(case, cells, progress), group="trust")
+    except Cancelled:
+        _title(title, "not checked", "gray")
+        st.button("Compare with random maps")  # whatever is pressed runs the page anew
+        return check, None
     shape, word, color = BADGES[judged.verdict]
     _title(title, f"{shape} {word}", color)
     st.markdown(judged.sentence())

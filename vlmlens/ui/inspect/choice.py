@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from vlmlens.attention import Sweep, masking_sweep
-from vlmlens.attribution import METHODS, Case, Map, explain
+from vlmlens.attribution import METHODS, PASSES, Case, Map, explain
 from vlmlens.lab.sample import take
 from vlmlens.models import Picture
 from vlmlens.trace import Answer, Trace
@@ -14,6 +14,7 @@ from vlmlens.ui.jobs import result
 from vlmlens.ui.request import Request
 
 PROBES = 64  # held-out questions that tell a lab model's fusion layers
+BUDGETS = (50, 100, 200, PASSES, 800, 1600)
 NOBODY = "—"
 WANTED = "wanted-layer"  # set where a layer is clicked on another chart
 
@@ -24,13 +25,14 @@ class Choice:
 
     method: str
     against: str = ""
+    passes: int = PASSES  # forward passes, for methods that spend them
 
     def answer(self, trace: Trace) -> Answer | None:
         return next((answer for answer in trace.answers[1:] if answer.text == self.against), None)
 
 
 def pick(trace: Trace) -> Choice:
-    """Two widgets: the map, and why not another answer."""
+    """The map, why not another answer, and what it may cost."""
     if st.session_state.get(WANTED) not in (None, *st.session_state.get("map-labels", ())):
         st.session_state.map, st.session_state.against = "raw", NOBODY  # the only map that every layer has
     method, other = st.columns([1.2, 1])
@@ -47,7 +49,10 @@ def pick(trace: Trace) -> Choice:
     if st.session_state.get("map", names[0]) not in names:
         st.session_state.map = names[0]
     chosen = method.selectbox("Map", names, key="map", bind="query-params", help=_told(names))
-    return Choice(str(chosen), against)
+    if not METHODS[str(chosen)].spends:
+        return Choice(str(chosen), against)
+    passes = st.select_slider("Forward passes, at most", BUDGETS, PASSES, key="map-passes", bind="query-params")
+    return Choice(str(chosen), against, int(passes))
 
 
 def pick_slice(found: Map, trace: Trace) -> int:
@@ -87,6 +92,7 @@ def case_of(request: Request, trace: Trace, choice: Choice) -> Case:
         choice.answer(trace),
         fusion=() if found is None else found.fusion_layers,
         review=None if found is None else found.review_layer,
+        passes=choice.passes,
     )
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from vlmlens import charts
 from vlmlens.attention import CausalCheck, budget, contributions
-from vlmlens.attribution import Map
+from vlmlens.attribution import METHODS, Map
 from vlmlens.attribution.faithfulness import Trust
 from vlmlens.picture import encode_png
 from vlmlens.trace import Trace, trace_bytes
@@ -65,6 +65,8 @@ def as_python(request: Request, trace: Trace, drawn: Drawn) -> str:
     lines += ["from vlmlens.lab.scenes import Scene" if scene else "from PIL import Image", ""]
     lines += [f"vlm = vlmlens.load({trace.model!r})", f"picture = {picture}", f"question = {request.question!r}"]
     lines += ["trace = vlm.inspect(picture, question)"]
+    if METHODS[choice.method].spends:
+        more += f", passes={choice.passes}"
     if choice.method == "contrastive":
         lines += ["# the page: over 64 other questions for a lab model"]
         lines += ["sweep = vlmlens.attention.masking_sweep(vlm, picture, question, 'zero')"]
