@@ -31,5 +31,7 @@ def no_head_start(monkeypatch):
 def few_random_maps(monkeypatch):
     """They take seconds; the verdict is tested with the library."""
     from vlmlens.attribution import faithfulness
+    from vlmlens.ui.inspect import badge
 
+    monkeypatch.setattr(badge, "LULL", 0.0)
     monkeypatch.setattr(faithfulness, "DRAWS", 3)

@@ -157,7 +157,7 @@ def trust(case: Case, cells: np.ndarray, progress: Progress | None = None) -> Tr
     found: Curves | None = None
     for start in range(1, len(maps), AT_ONCE):
         progress.step((start - 1) / DRAWS, f"random map {start} of {DRAWS}")
-        more = curves(case, fills, maps[0 if found is None else start : start + AT_ONCE])
+        more = curves(case, fills, maps[0 if found is None else start : start + AT_ONCE], progress)
         found = more if found is None else _joined(found, more)
         if (found.scores[1:] >= found.scores[0]).sum() >= HOPELESS:
             break
@@ -173,11 +173,12 @@ def passes(case: Case) -> int:
     return (1 + DRAWS) * 2 * counts * (len(FILLS) + 1) + len(FILLS) + 1 + KNOCKED + 2
 
 
-def curves(case: Case, fills: Tensor | None, maps: np.ndarray) -> Curves:
+def curves(case: Case, fills: Tensor | None, maps: np.ndarray, progress: Progress | None = None) -> Curves:
     """The curves of maps [map, cell].
 
     Args:
         fills: what stands in place of a patch, [fill, ...] as the vision encoder gets pictures; None to knock out only.
+        progress: asked before every batch whether to go on.
     """
     cells = maps.shape[1]
     counts = _counts(cells)
@@ -185,7 +186,7 @@ def curves(case: Case, fills: Tensor | None, maps: np.ndarray) -> Curves:
     rank = np.argsort(order, axis=1, kind="stable")
     taken = rank[:, None] < counts[None, :, None]  # [map, step, cell]
     ends = _probabilities(case, fills, np.array([[False] * cells, [True] * cells]))  # [way, 2]
-    inner = _probabilities(case, fills, np.concatenate([taken, ~taken]).reshape(-1, cells))
+    inner = _probabilities(case, fills, np.concatenate([taken, ~taken]).reshape(-1, cells), progress)
     inner = inner.reshape(len(ends), 2, len(maps), len(counts)).transpose(1, 2, 0, 3)  # [direction, map, way, step]
     full, empty = (np.broadcast_to(ends[None, :, i, None], (len(maps), len(ends), 1)) for i in (0, 1))
     return Curves(
@@ -213,13 +214,15 @@ def _joined(one: Curves, other: Curves) -> Curves:
     return Curves(one.ways, one.shares, deletion, np.concatenate([one.insertion, other.insertion]))
 
 
-def _probabilities(case: Case, fills: Tensor | None, taken: np.ndarray) -> np.ndarray:
+def _probabilities(case: Case, fills: Tensor | None, taken: np.ndarray, progress: Progress | None = None) -> np.ndarray:
     """Probability of the answer with some cells removed, [way, variant]; `taken` bool [variant, cell]."""
     vlm, candidate = case.vlm, case.answer.candidate
     against = None if case.against is None else case.against.candidate
     found = []
     for fill in () if fills is None else fills:
         for start in range(0, len(taken), vlm.variants_at_once):
+            if progress is not None:
+                progress.step(progress.fraction, progress.doing)
             with case.computing(), torch.inference_mode():  # the model is free for others between two batches
                 eyes = case.eyes
                 mask = torch.from_numpy(taken[start : start + vlm.variants_at_once]).to(eyes.cells.device)

@@ -69,19 +69,26 @@ def _registry() -> "tuple[threading.Lock, OrderedDict[Hashable, Job]]":
 
 
 def result(
-    key: Hashable, label: str, task: Callable[[Progress], T], *, keep: bool = True, group: str | None = None
+    key: Hashable,
+    label: str,
+    task: Callable[[Progress], T],
+    *,
+    keep: bool = True,
+    group: str | None = None,
+    patience: float | None = None,
 ) -> T:
     """What `task` returns. `key` names the work by content: the same key is the same result, for every session.
 
     With `keep=False` the result is handed out once and forgotten, for what is kept elsewhere. A session waits for one
-    piece of work of a `group`: one it asked for before is cancelled, unless another session waits for it.
+    piece of work of a `group`: one it asked for before is cancelled, unless another session waits for it. `patience`:
+    seconds before a bar appears, less for what is known to take long.
 
     Raises Pending, or whatever the task raised; a cancelled or failed job is forgotten: asking again tries again.
     """
     job = _job(key, label, task)
     if group is not None:
         _wait_for(job, key, f"waits-for-{group}")
-    if not job.done.wait(PATIENCE):
+    if not job.done.wait(PATIENCE if patience is None else patience):
         _bar(job, key)
         raise Pending(label)
     if job.error is not None or not keep:

@@ -1,5 +1,6 @@
 """The one verdict of the page: does this map mark what the answer hangs on? And, of a drawn region: did it matter?"""
 
+import time
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -8,7 +9,7 @@ from vlmlens import charts
 from vlmlens.attention import CausalCheck
 from vlmlens.attribution import Case, Map
 from vlmlens.attribution.faithfulness import Trust, knock_out, marked, passes, trust
-from vlmlens.progress import Cancelled
+from vlmlens.progress import Cancelled, Progress
 from vlmlens.ui import words
 from vlmlens.ui.inspect.choice import Choice
 from vlmlens.ui.jobs import result
@@ -18,6 +19,8 @@ from vlmlens.ui.request import Request
 if TYPE_CHECKING:
     from vlmlens.ui.inspect import Shown
 
+HURRY = 0.05  # seconds: random maps take longer than the page may
+LULL = 0.4  # seconds in which the page is drawn before they take a core
 BADGES = {  # a word, a shape and a colour: never colour alone
     "better than random": ("✓", "Better than random", "green"),
     "no better than random": ("✕", "No better than random", "red"),
@@ -39,8 +42,13 @@ def badge(request: Request, choice: Choice, case: Case, found: Map, place: int) 
             f"Compare with random maps (up to {passes(case)} forward passes)", on_click=_ask, args=(f"trust-{key}",)
         )
         return check, None
+
+    def work(progress: Progress) -> Trust:
+        time.sleep(LULL)
+        return trust(case, cells, progress)
+
     try:
-        judged = result(("trust", *key), "Random maps", lambda progress: trust(case, cells, progress), group="trust")
+        judged = result(("trust", *key), "Random maps", work, group="trust", patience=HURRY)
     except Cancelled:
         _title(title, "not checked", "gray")
         st.button("Compare with random maps")  # whatever is pressed runs the page anew
