@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 
 import vlmlens
 from vlmlens.lab.scenes import Scene, Thing
+from vlmlens.ui import pool
 
 SCENE = Scene((Thing(0, "red", "circle", "large"),))
 
@@ -23,3 +24,7 @@ def test_a_llava_folder_answers_on_the_page(grouped_folder):
     shown = next(html.proto.body for html in at.get("html") if '<p class="lens-answer"' in html.proto.body)
     assert f"{trace.answers[0].probability:.3f}" in shown
     assert len(at.get("bidi_component")) == 1
+    assert any("million parameters" in caption.value for caption in at.caption)
+    next(button for button in at.button if button.label == "Unload").click().run()
+    assert at.selectbox(key="model").value == pool.DEFAULT
+    assert not pool.here(str(grouped_folder))

@@ -45,6 +45,7 @@ class ModelInfo:
     device: str
     dtype: str
     lab: bool  # knows only lab scenes
+    memory: int = 0  # bytes of its weights and buffers; 0 where nobody counted
 
 
 def as_image(picture: Picture) -> Image.Image:

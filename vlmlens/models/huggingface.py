@@ -80,6 +80,7 @@ class HuggingFaceVLM(VLM):
             str(placed),
             str(self.model.dtype).removeprefix("torch."),
             lab,
+            sum(t.nbytes for t in (*self.model.parameters(), *self.model.buffers())),
         )
         self.variants_at_once = 64 if self.info.parameters < 10_000_000 else 4
         self.items_at_once = 100 if self.info.parameters < 10_000_000 else 4

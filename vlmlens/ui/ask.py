@@ -7,6 +7,7 @@ from vlmlens.lab.questions import suggestions
 from vlmlens.lab.scenes import Scene
 from vlmlens.models import list_models
 from vlmlens.trace import open_trace
+from vlmlens.ui import pool
 from vlmlens.ui.compose import open_composer
 from vlmlens.ui.request import Request, remember
 from vlmlens.ui.source import EXAMPLES, Source, examples
@@ -48,7 +49,19 @@ def pick_model() -> str:
         "of the LLaVA-1.5 family type its hub name (org/name) or the path of its folder. A seed of the lab's: "
         "lab:concat@1.",
     )
-    return str(chosen or names[0])
+    name = str(chosen or names[0])
+    if pool.here(name) and not (info := pool.get(name).info).lab:
+        size = f"{info.parameters / 1e6:,.0f} million parameters, {info.memory / 2**30:.2f} GiB"
+        st.caption(f"{info.family}, {size}, {info.dtype} on {info.device}")
+        st.button(
+            "Unload", on_click=_unload, args=(name,), help="Gives its memory back; it is loaded again when asked."
+        )
+    return name
+
+
+def _unload(name: str) -> None:
+    st.session_state.model = pool.DEFAULT
+    pool.drop(name)
 
 
 def _names(*more: str) -> list[str]:

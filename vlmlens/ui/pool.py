@@ -3,11 +3,15 @@
 Knows nothing of Streamlit, so that the launcher can warm it before the first page.
 """
 
+import ctypes
 import gc
 import threading
 import time
 from collections import OrderedDict
 from concurrent.futures import Future
+from contextlib import suppress
+
+import torch
 
 from vlmlens.models import VLM, list_models, load
 
@@ -45,11 +49,32 @@ def here(name: str) -> bool:
     return future is not None and future.done()
 
 
+def drop(name: str) -> None:
+    """Forget a model and give its memory back; who is using it at the moment finishes first."""
+    with _lock:
+        _models.pop(name, None)
+    _give_back()
+
+
+def _give_back() -> None:
+    """What is no longer used, back to the system: models hold themselves in cycles, allocators keep what is freed."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    with suppress(OSError, AttributeError):  # only glibc has it
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def _shrink() -> None:
     with _lock:
         large = [name for name in _models if not name.startswith("lab:")]
-        for name in large[:-MOST_LARGE]:
+        dropped = large[:-MOST_LARGE]
+        for name in dropped:
             del _models[name]
+    if dropped:
+        _give_back()
 
 
 def warm() -> threading.Thread:

@@ -21,6 +21,7 @@ from vlmlens.ui.information import quick, words
 from vlmlens.ui.information.common import pick_kind
 from vlmlens.ui.jobs import live
 from vlmlens.ui.look import chart, titled
+from vlmlens.ui.pool import get
 from vlmlens.ui.save import save_all
 
 MOST_READ = 6  # probe sets whose readings are kept, so that another k costs no pass
@@ -51,8 +52,8 @@ class Live:
 class Reading:
     """Items of one probe set with their readings, drawn and read when they are first asked for, and kept."""
 
-    def __init__(self, vlm: VLM, asked: Asked) -> None:
-        self._vlm = vlm
+    def __init__(self, asked: Asked) -> None:
+        self._model = asked.model  # by name: what is kept here must not keep a model
         self._items = islice(items("test", 0, asked.prior, asked.kinds), asked.items)
         self._parts: list[tuple[list[Item], Readings]] = []
         self._lock = threading.Lock()
@@ -60,10 +61,11 @@ class Reading:
     def part(self, index: int) -> tuple[list[Item], Readings] | None:
         with self._lock:
             while len(self._parts) <= index:
-                new = list(islice(self._items, self._vlm.items_at_once))
+                vlm = get(self._model)
+                new = list(islice(self._items, vlm.items_at_once))
                 if not new:
                     return None
-                (readings,) = self._vlm.read([item.scene for item in new], [item.question.text for item in new])
+                (readings,) = vlm.read([item.scene for item in new], [item.question.text for item in new])
                 self._parts.append((new, readings))
             return self._parts[index]
 
@@ -73,10 +75,10 @@ def _kept() -> "tuple[threading.Lock, OrderedDict[Asked, Reading]]":
     return threading.Lock(), OrderedDict()
 
 
-def _reading(vlm: VLM, asked: Asked) -> Reading:
+def _reading(asked: Asked) -> Reading:
     lock, kept = _kept()
     with lock:
-        found = kept.get(asked) or Reading(vlm, asked)
+        found = kept.get(asked) or Reading(asked)
         kept[asked] = found
         kept.move_to_end(asked)
         while len(kept) > MOST_READ:
@@ -87,7 +89,7 @@ def _reading(vlm: VLM, asked: Asked) -> Reading:
 def stream(vlm: VLM, asked: Asked, k: int, progress: Progress) -> Iterator[Live]:
     """What is known after every batch."""
     progress.step(0.0, f"item 0 of {asked.items}")
-    reading, running, right = _reading(vlm, asked), Running(k), 0
+    reading, running, right = _reading(asked), Running(k), 0
     while (found := reading.part(len(running.parts))) is not None:
         drawn, part = found
         running.add(part)
