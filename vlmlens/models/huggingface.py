@@ -25,6 +25,7 @@ from vlmlens.lab.text import known_words
 from vlmlens.lab.weights import LabName
 from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
 from vlmlens.models.families import FAMILIES, Family
+from vlmlens.models.fit import choose_dtype
 from vlmlens.models.inside import Eyes
 from vlmlens.models.many import Batch
 from vlmlens.models.record import Prepared
@@ -52,14 +53,16 @@ class HuggingFaceVLM(VLM):
         super().__init__()
         self.family, config = find_family(source)
         placed = pick_device(device)
+        asked = pick_dtype(dtype)
         try:
+            precision = choose_dtype(config, placed, asked)
             self.processor = AutoProcessor.from_pretrained(source, trust_remote_code=False)
             self.model, loading = AutoModelForImageTextToText.from_pretrained(
                 source,
                 attn_implementation="vlmlens",
                 use_safetensors=True,
                 trust_remote_code=False,
-                dtype=pick_dtype(dtype, placed),
+                dtype=precision,
                 output_loading_info=True,
             )
         except ModelError:
@@ -393,14 +396,12 @@ def pick_device(device: str) -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def pick_dtype(dtype: str, device: torch.device) -> torch.dtype | str:
-    """ "auto" keeps the stored precision on a GPU and computes in float32 on a CPU."""
+def pick_dtype(dtype: str) -> torch.dtype | None:
+    """None for "auto", see `choose_dtype`."""
     named = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-    if dtype == "auto":
-        return torch.float32 if device.type == "cpu" else "auto"
-    if dtype not in named:
+    if dtype not in named and dtype != "auto":
         raise ModelError(f"There is no dtype “{dtype}”; use auto, {', '.join(named)}.")
-    return named[dtype]
+    return named.get(dtype)
 
 
 def source_is_lab(name: str | None) -> bool:

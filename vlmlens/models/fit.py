@@ -1,0 +1,80 @@
+"""Will it fit? What a model's weights take at a precision, against what is free, before anything is loaded."""
+
+import copy
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForImageTextToText
+
+from vlmlens.errors import ModelError
+
+SPARE = 1.15  # of the weights: what a pass of one question needs beside them, roughly
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One precision on one device. Weights only; a long prompt or many tiles need more than is spared here."""
+
+    parameters: int
+    dtype: str
+    device: str
+    needed: int  # bytes
+    free: int | None  # bytes; None where the system does not say
+
+    @property
+    def fits(self) -> bool:
+        return self.free is None or SPARE * self.needed <= self.free
+
+    def sentence(self) -> str:
+        free = "" if self.free is None else f"; {self.free / GIB:.1f} GiB are free"
+        return (
+            f"{self.parameters / 1e9:.2f} billion parameters take {self.needed / GIB:.1f} GiB in {self.dtype} on "
+            f"{self.device}{free}"
+        )
+
+
+def fit(config: Any, device: torch.device, dtype: torch.dtype) -> Fit:
+    """Count a model's weights without making them."""
+    with torch.device("meta"):
+        shell = AutoModelForImageTextToText.from_config(copy.deepcopy(config))  # it changes its config
+    count = sum(parameter.numel() for parameter in shell.parameters())
+    name = str(dtype).removeprefix("torch.")
+    return Fit(count, name, str(device), count * dtype.itemsize, free_memory(device))
+
+
+def choose_dtype(config: Any, device: torch.device, asked: torch.dtype | None) -> torch.dtype:
+    """The precision to load in: the one that was asked for, else float32 on a CPU that has room, else the stored one.
+
+    Raises:
+        ModelError: it does not fit; with the numbers, and what would.
+    """
+    stored = getattr(config, "dtype", None) or getattr(config.get_text_config(), "dtype", None) or torch.float32
+    wanted = [asked] if asked is not None else [torch.float32, stored] if device.type == "cpu" else [stored]
+    tried = [fit(config, device, dtype) for dtype in dict.fromkeys(wanted)]
+    for dtype, found in zip(dict.fromkeys(wanted), tried, strict=True):
+        if found.fits:
+            return dtype
+    last = tried[-1]
+    half = last.parameters * 2 * SPARE
+    small = last.dtype == "float32" and last.free is not None and half <= last.free
+    way_out = "dtype bfloat16 would fit" if small else "take a smaller model, another device, or free some memory"
+    raise ModelError(f"It will not fit: {last.sentence()}; {way_out}.")
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that a process could still have; None where the system does not say."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    try:
+        told = Path("/proc/meminfo").read_text()
+        return int(told.partition("MemAvailable:")[2].split()[0]) * 1024
+    except (OSError, IndexError, ValueError):
+        pass
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):
+        return None
