@@ -51,8 +51,9 @@ def pick_model() -> str:
     )
     name = str(chosen or names[0])
     if pool.here(name) and not (info := pool.get(name).info).lab:
-        size = f"{info.parameters / 1e6:,.0f} million parameters, {info.memory / 2**30:.2f} GiB"
-        st.caption(f"{info.family}, {size}, {info.dtype} on {info.device}")
+        held = f"{info.memory / 2**30:.1f} GiB" if info.memory >= 2**30 else f"{info.memory / 2**20:.1f} MiB"
+        count = f"{info.parameters / 1e6:,.4g} million parameters"
+        st.caption(f"{info.family}, {count}, {held} in {info.dtype} on {info.device}")
         st.button(
             "Unload", on_click=_unload, args=(name,), help="Gives its memory back; it is loaded again when asked."
         )
