@@ -52,8 +52,9 @@ def pick_model() -> str:
     name = str(chosen or names[0])
     if pool.here(name) and not (info := pool.get(name).info).lab:
         held = f"{info.memory / 2**30:.1f} GiB" if info.memory >= 2**30 else f"{info.memory / 2**20:.1f} MiB"
-        count = f"{info.parameters / 1e6:,.4g} million parameters"
-        st.caption(f"{info.family}, {count}, {held} in {info.dtype} on {info.device}")
+        millions = info.parameters / 1e6
+        count = f"{millions:,.0f}" if millions >= 10 else f"{millions:.3g}"
+        st.caption(f"{info.family}, {count} million parameters, {held} in {info.dtype} on {info.device}")
         st.button(
             "Unload", on_click=_unload, args=(name,), help="Gives its memory back; it is loaded again when asked."
         )
