@@ -4,7 +4,7 @@ Facts and traps of each family are written in its row, not in the code that read
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from vlmlens.trace.segments import Grid
@@ -25,12 +25,21 @@ class Family:
     image_token_id: str  # attribute of the config
     layers: Callable[[Any], int]  # config -> how many decoder layers
     grid: Callable[[Mapping[str, Any], Any, Any, tuple[int, int]], Grid]
-    # (inputs, processor, positions of the image tokens, picture size) -> where they lie
+    # (inputs, processor, positions of the image tokens, size of the first picture) -> where that one's lie
+    decoders: tuple[str, ...] = ()  # config.text_config.model_type, where the family has others that are not covered
+    processor: str = ""  # its class, where it is to be loaded without the half that reads videos
+    options: Mapping[str, Any] = field(default_factory=dict)  # for the processor, at every call
+    written: Callable[[str, Any], str] | None = None
+    # (prompt, tokenizer) -> what the processor makes of it before it repeats the image token
+    causal: bool = True  # whether prompt positions read only what comes before them
+    alike: bool = True  # whether every picture becomes the same number of tokens
+    second: bool = True  # whether the model was made for more than one picture
 
 
 def centre_crop_grid(inputs: Mapping[str, Any], processor: Any, positions: Any, size: tuple[int, int]) -> Grid:
     """A square of cells over what resizing and centre cropping leave; the rest of the picture is never seen."""
     images = processor.image_processor
+    positions = positions[: len(positions) // len(inputs["pixel_values"])]
     side = round(len(positions) ** 0.5)
     width, height = size
     left, top, right, bottom = 0.0, 0.0, float(width), float(height)
@@ -42,6 +51,12 @@ def centre_crop_grid(inputs: Mapping[str, Any], processor: Any, positions: Any, 
         left, top = (width - across) / 2, (height - down) / 2
         right, bottom = left + across, top + down
     return Grid.regular((side, side), positions, size, (left, top, right, bottom))
+
+
+def bos_after_the_picture(prompt: str, tokenizer: Any) -> str:
+    """PaliGemma's processor puts the first token behind the picture, and ends the prompt with a line break."""
+    before, image, after = prompt.rpartition("<image>")
+    return f"{before}{image}{tokenizer.bos_token}{after}\n"
 
 
 def _get(size: Any, name: str) -> Any:
@@ -65,5 +80,28 @@ FAMILIES = {
             layers=lambda config: config.text_config.num_hidden_layers,
             grid=centre_crop_grid,
         ),
+        Family(
+            name="PaliGemma",
+            model_type="paligemma",
+            layer="model.language_model.layers.{i}",
+            attention="model.language_model.layers.{i}.self_attn",
+            norm="model.language_model.norm",
+            head="lm_head",
+            projector="model.multi_modal_projector",
+            prompt="<image>answer en {question}",
+            image_token_id="image_token_id",
+            layers=lambda config: config.text_config.num_hidden_layers,
+            grid=centre_crop_grid,  # it crops nothing: the picture is squeezed to a square
+            decoders=("gemma",),
+            written=bos_after_the_picture,
+            causal=False,  # the prompt is a prefix whose positions all read each other
+            second=False,
+        ),
     )
 }
+
+
+def known() -> str:
+    """The names of all families, for a sentence."""
+    *others, last = (family.name for family in FAMILIES.values())
+    return f"{', '.join(others)} or {last}"
