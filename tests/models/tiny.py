@@ -9,6 +9,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
+from vlmlens.models.processor import still
+
 TEXT = (
     "USER ASSISTANT user assistant answer en what color is the circle how many red objects are there image please "
     "look at this picture and describe it in one sentence is the square left of the star"
@@ -115,7 +117,95 @@ def paligemma():
     return PaliGemmaForConditionalGeneration(config), processor
 
 
-BUILDERS = {builder.__name__: builder for builder in (llava, paligemma)}
+def _qwen(prefix: str, **vision):
+    """Both generations are configured alike but for the tower."""
+    import transformers
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+    words = make_tokenizer(
+        "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"
+    )
+    images = Qwen2VLImageProcessorPil(
+        patch_size=8, merge_size=2, size={"shortest_edge": 32 * 32, "longest_edge": 96 * 96}
+    )
+    processor = still(f"{prefix}Processor")(images, words)
+    number = {
+        f"{name}_token_id": words.convert_tokens_to_ids(f"<|{word}|>")
+        for name, word in {
+            "image": "image_pad",
+            "video": "video_pad",
+            "vision_start": "vision_start",
+            "vision_end": "vision_end",
+        }.items()
+    }
+    config = getattr(transformers, f"{prefix}Config")(
+        vision_config={"depth": 2, "num_heads": 2, "patch_size": 8, "spatial_merge_size": 2, **vision},
+        text_config={
+            **DECODER,
+            **ids(words),
+            "vocab_size": len(words),
+            "bos_token_id": None,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 2, 2]},
+        },
+        **number,
+    )
+    return getattr(transformers, f"{prefix}ForConditionalGeneration")(config), processor
+
+
+def qwen2_vl():
+    return _qwen("Qwen2VL", embed_dim=32, hidden_size=48, mlp_ratio=2)
+
+
+def qwen2_5_vl():
+    return _qwen(
+        "Qwen2_5_VL",
+        hidden_size=32,
+        intermediate_size=64,
+        out_hidden_size=48,
+        window_size=32,
+        fullatt_block_indexes=[1],
+    )
+
+
+def _idefics(prefix: str):
+    import importlib
+
+    import transformers
+
+    name = prefix.lower()
+    module = importlib.import_module(f"transformers.models.{name}.image_processing_pil_{name}")
+    side = {"longest_edge": 48}
+    images = getattr(module, f"{prefix}ImageProcessorPil")(size={"longest_edge": 96}, max_image_size=side)
+    rows = [f"<row_{i}_col_{j}>" for i in range(1, 7) for j in range(1, 7)]
+    words = make_tokenizer(
+        "<fake_token_around_image>", "<image>", "<end_of_utterance>", "<global-img>", *rows, bos="<|im_start|>"
+    )
+    processor = still("Idefics3Processor")(images, words, image_seq_len=9)
+    config = getattr(transformers, f"{prefix}Config")(
+        vision_config={**TOWER, "image_size": 48, "patch_size": 8},
+        text_config={
+            "model_type": "llama",
+            **DECODER,
+            **ids(words),
+            "vocab_size": len(words),
+            "bos_token_id": words.bos_token_id,
+        },
+        image_token_id=words.convert_tokens_to_ids("<image>"),
+        scale_factor=2,
+        pad_token_id=words.pad_token_id,
+    )
+    return getattr(transformers, f"{prefix}ForConditionalGeneration")(config), processor
+
+
+def idefics3():
+    return _idefics("Idefics3")
+
+
+def smolvlm():
+    return _idefics("SmolVLM")
+
+
+BUILDERS = {builder.__name__: builder for builder in (llava, paligemma, qwen2_vl, qwen2_5_vl)}
 
 
 def build(model_type: str, folder) -> None:

@@ -53,6 +53,14 @@ def centre_crop_grid(inputs: Mapping[str, Any], processor: Any, positions: Any, 
     return Grid.regular((side, side), positions, size, (left, top, right, bottom))
 
 
+def merged_grid(inputs: Mapping[str, Any], processor: Any, positions: Any, size: tuple[int, int]) -> Grid:
+    """Blocks of patches that become one token, as many as the picture's shape asks for, over the whole picture."""
+    merge = processor.image_processor.merge_size
+    _, rows, columns = (int(patches) for patches in inputs["image_grid_thw"][0])
+    shape = rows // merge, columns // merge
+    return Grid.regular(shape, positions[: shape[0] * shape[1]], size)
+
+
 def bos_after_the_picture(prompt: str, tokenizer: Any) -> str:
     """PaliGemma's processor puts the first token behind the picture, and ends the prompt with a line break."""
     before, image, after = prompt.rpartition("<image>")
@@ -63,6 +71,20 @@ def _get(size: Any, name: str) -> Any:
     """A field of a processor's size, which is a mapping or an object depending on transformers' version."""
     return size.get(name) if isinstance(size, Mapping) else getattr(size, name, None)
 
+
+QWEN: dict[str, Any] = {  # what its generations share
+    "layer": "model.language_model.layers.{i}",
+    "attention": "model.language_model.layers.{i}.self_attn",
+    "norm": "model.language_model.norm",
+    "head": "lm_head",
+    "projector": "model.visual.merger",
+    "prompt": "<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>{question}<|im_end|>\n"
+    "<|im_start|>assistant\n",
+    "image_token_id": "image_token_id",
+    "layers": lambda config: config.text_config.num_hidden_layers,
+    "grid": merged_grid,
+    "alike": False,
+}
 
 FAMILIES = {
     family.model_type: family
@@ -97,6 +119,8 @@ FAMILIES = {
             causal=False,  # the prompt is a prefix whose positions all read each other
             second=False,
         ),
+        Family(name="Qwen2-VL", model_type="qwen2_vl", processor="Qwen2VLProcessor", **QWEN),
+        Family(name="Qwen2.5-VL", model_type="qwen2_5_vl", processor="Qwen2_5_VLProcessor", **QWEN),
     )
 }
 

@@ -210,7 +210,9 @@ class HuggingFaceVLM(VLM):
         ids, real = prepared.inputs["input_ids"], prepared.inputs["attention_mask"]
         first = {name: value[:, :-1] if name in _BY_TOKEN else value for name, value in prepared.inputs.items()}
         prefix = self.model(**first, use_cache=True, logits_to_keep=1).past_key_values
-        place = torch.tensor([[prepared.length - 1]], device=ids.device)
+        # Qwen's models keep how far behind its number a token's place is: a picture takes up fewer places than tokens.
+        shift = getattr(self.model.model, "rope_deltas", None)
+        place = torch.tensor([[prepared.length - 1]], device=ids.device) + (0 if shift is None else shift)
 
         def logits(variants: int) -> Tensor:
             cache = copy.deepcopy(prefix)
