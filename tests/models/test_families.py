@@ -167,7 +167,7 @@ def test_the_question_is_found_whatever_it_says(vlm, pictures):
             assert len(set(ready.grid.positions)) == ready.grid.cells == np.prod(ready.grid.shape)
             assert ready.grid.size == picture.size
             starts = (ready.segments == Segment.BOS).sum()
-            assert starts == (vlm.tokenizer.bos_token_id is not None)
+            assert starts == (vlm.tokenizer.bos_token_id is not None) == (ids == vlm.tokenizer.bos_token_id).sum()
 
 
 @pytest.fixture(scope="module")

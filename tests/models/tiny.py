@@ -48,6 +48,12 @@ def make_tokenizer(*special: str, bos: str | None = None) -> PreTrainedTokenizer
     )
 
 
+def begin_with_bos(tokenizer: PreTrainedTokenizerFast) -> None:
+    tokenizer._tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{tokenizer.bos_token} $A", special_tokens=[(tokenizer.bos_token, tokenizer.bos_token_id)]
+    )
+
+
 def ids(tokenizer: PreTrainedTokenizerFast) -> dict:
     return {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id}
 
@@ -70,9 +76,7 @@ def llava():
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
     words = make_tokenizer("<image>", bos="<s>")
-    words._tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A", special_tokens=[("<s>", words.bos_token_id)]
-    )
+    begin_with_bos(words)
     images = CLIPImageProcessorPil(size={"shortest_edge": 48}, crop_size={"height": 48, "width": 48})
     processor = LlavaProcessor(
         images, words, patch_size=8, vision_feature_select_strategy="default", num_additional_image_tokens=1
@@ -167,6 +171,13 @@ def qwen2_5_vl():
     )
 
 
+CHAT = (
+    "<|im_start|>{% for turn in messages %}{{ turn['role'] | capitalize }}:{% for part in turn['content'] %}"
+    "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}{% endfor %}<end_of_utterance>\n"
+    "{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}"
+)
+
+
 def _idefics(prefix: str):
     import importlib
 
@@ -198,14 +209,18 @@ def _idefics(prefix: str):
 
 
 def idefics3():
-    return _idefics("Idefics3")
+    """Both its chat template and its tokenizer begin with the first token."""
+    model, processor = _idefics("Idefics3")
+    processor.chat_template = CHAT
+    begin_with_bos(processor.tokenizer)
+    return model, processor
 
 
 def smolvlm():
     return _idefics("SmolVLM")
 
 
-BUILDERS = {builder.__name__: builder for builder in (llava, paligemma, qwen2_vl, qwen2_5_vl)}
+BUILDERS = {builder.__name__: builder for builder in (llava, paligemma, qwen2_vl, qwen2_5_vl, idefics3, smolvlm)}
 
 
 def build(model_type: str, folder) -> None:

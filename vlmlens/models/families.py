@@ -61,6 +61,13 @@ def merged_grid(inputs: Mapping[str, Any], processor: Any, positions: Any, size:
     return Grid.regular(shape, positions[: shape[0] * shape[1]], size)
 
 
+def squeezed_grid(inputs: Mapping[str, Any], processor: Any, positions: Any, size: tuple[int, int]) -> Grid:
+    """A square of cells over the whole picture; `pixel_values` [item, picture, ...]."""
+    positions = positions[: len(positions) // inputs["pixel_values"].shape[1]]
+    side = round(len(positions) ** 0.5)
+    return Grid.regular((side, side), positions, size)
+
+
 def bos_after_the_picture(prompt: str, tokenizer: Any) -> str:
     """PaliGemma's processor puts the first token behind the picture, and ends the prompt with a line break."""
     before, image, after = prompt.rpartition("<image>")
@@ -84,6 +91,21 @@ QWEN: dict[str, Any] = {  # what its generations share
     "layers": lambda config: config.text_config.num_hidden_layers,
     "grid": merged_grid,
     "alike": False,
+}
+
+IDEFICS: dict[str, Any] = {  # SmolVLM is built like Idefics 3; its own processor class would need a package for numbers
+    "layer": "model.text_model.layers.{i}",
+    "attention": "model.text_model.layers.{i}.self_attn",
+    "norm": "model.text_model.norm",
+    "head": "lm_head",
+    "projector": "model.connector",
+    "prompt": "<|im_start|>User:<image>{question}<end_of_utterance>\nAssistant:",
+    "image_token_id": "image_token_id",
+    "layers": lambda config: config.text_config.num_hidden_layers,
+    "grid": squeezed_grid,
+    "processor": "Idefics3Processor",
+    # The whole picture, squeezed to a square, and no tiles of it: every spot of the picture is then in one token.
+    "options": {"do_image_splitting": False},
 }
 
 FAMILIES = {
@@ -121,6 +143,8 @@ FAMILIES = {
         ),
         Family(name="Qwen2-VL", model_type="qwen2_vl", processor="Qwen2VLProcessor", **QWEN),
         Family(name="Qwen2.5-VL", model_type="qwen2_5_vl", processor="Qwen2_5_VLProcessor", **QWEN),
+        Family(name="Idefics3", model_type="idefics3", **IDEFICS),
+        Family(name="SmolVLM", model_type="smolvlm", **IDEFICS),
     )
 }
 

@@ -127,7 +127,11 @@ class HuggingFaceVLM(VLM):
             return self.family.prompt.replace(token, "\n".join([token] * pictures)).format(question=question)
         content = [*[{"type": "image"}] * pictures, {"type": "text", "text": question}]
         turns = [{"role": "user", "content": content}]
-        return str(self.processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
+        text = str(self.processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
+        start = self.tokenizer.bos_token
+        if start and self.tokenizer("")["input_ids"][:1] == [self.tokenizer.bos_token_id]:
+            text = text.removeprefix(start)  # the tokenizer puts it there, too
+        return text
 
     def _segments(self, ids: Tensor, prompt: str, question: str, pictures: int = 1) -> np.ndarray:
         """Who is who, int8 [position].
@@ -187,10 +191,10 @@ class HuggingFaceVLM(VLM):
 
     def eyes(self, prepared: Prepared) -> Eyes:
         pixels, (rows, columns) = prepared.inputs["pixel_values"], prepared.grid.shape
-        if pixels.ndim != 4 or len(pixels) != 1:
+        if pixels.ndim < 4 or pixels[..., 0, 0, 0].numel() != 1:
             raise NotApplicable(
-                f"{self.family.name} cuts this picture into pieces before it looks at it; "
-                "maps of its pixels are not made."
+                f"{self.family.name} cuts this picture into pieces before it looks at it; maps of its pixels are not "
+                "made."
             )
         rest = {name: value for name, value in prepared.inputs.items() if name != "pixel_values"}
 
@@ -199,9 +203,9 @@ class HuggingFaceVLM(VLM):
             found: Tensor = self.model(**many, pixel_values=changed, use_cache=False, logits_to_keep=1).logits
             return found[:, -1]
 
-        height, width = pixels.shape[2:]
+        height, width = pixels.shape[-2:]
         down, across = torch.arange(height) * rows // height, torch.arange(width) * columns // width
-        cells = (down[:, None] * columns + across)[None, None].to(pixels.device)
+        cells = (down[:, None] * columns + across).to(pixels.device)[(None,) * (pixels.ndim - 2)]
         return Eyes(pixels, cells, logits, self.projector)
 
     def ending(self, prepared: Prepared) -> Callable[[int], Tensor]:
