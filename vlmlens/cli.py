@@ -90,6 +90,7 @@ def _app(options: argparse.Namespace) -> None:
 
 def _models(options: argparse.Namespace) -> None:
     from vlmlens.models import list_models
+    from vlmlens.models.families import known
 
     found = list_models(every_seed=True)
     if options.json:
@@ -97,7 +98,7 @@ def _models(options: argparse.Namespace) -> None:
         return
     for model in found:
         print(f"{model.name:24} {'' if model.present else '(weights missing) '}{model.sentence}")
-    print("A folder or hub name of a Hugging Face model of the LLaVA-1.5 family loads too.")
+    print(f"A folder or hub name of a Hugging Face model loads too: {known()}.")
 
 
 def _inspect(options: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ Facts and traps of each family are written in its row, not in the code that read
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from vlmlens.trace.segments import Grid
@@ -25,12 +25,21 @@ class Family:
     image_token_id: str  # attribute of the config
     layers: Callable[[Any], int]  # config -> how many decoder layers
     grid: Callable[[Mapping[str, Any], Any, Any, tuple[int, int]], Grid]
-    # (inputs, processor, positions of the image tokens, picture size) -> where they lie
+    # (inputs, processor, positions of the image tokens, size of the first picture) -> where that one's lie
+    decoders: tuple[str, ...] = ()  # config.text_config.model_type, where the family has others that are not covered
+    processor: str = ""  # its class, where it is to be loaded without the half that reads videos
+    options: Mapping[str, Any] = field(default_factory=dict)  # for the processor, at every call
+    written: Callable[[str, Any], str] | None = None
+    # (prompt, tokenizer) -> what the processor makes of it before it repeats the image token
+    causal: bool = True  # whether prompt positions read only what comes before them
+    alike: bool = True  # whether every picture becomes the same number of tokens
+    second: bool = True  # whether the model was made for more than one picture
 
 
 def centre_crop_grid(inputs: Mapping[str, Any], processor: Any, positions: Any, size: tuple[int, int]) -> Grid:
     """A square of cells over what resizing and centre cropping leave; the rest of the picture is never seen."""
     images = processor.image_processor
+    positions = positions[: len(positions) // len(inputs["pixel_values"])]
     side = round(len(positions) ** 0.5)
     width, height = size
     left, top, right, bottom = 0.0, 0.0, float(width), float(height)
@@ -44,10 +53,60 @@ def centre_crop_grid(inputs: Mapping[str, Any], processor: Any, positions: Any, 
     return Grid.regular((side, side), positions, size, (left, top, right, bottom))
 
 
+def merged_grid(inputs: Mapping[str, Any], processor: Any, positions: Any, size: tuple[int, int]) -> Grid:
+    """Blocks of patches that become one token, as many as the picture's shape asks for, over the whole picture."""
+    merge = processor.image_processor.merge_size
+    _, rows, columns = (int(patches) for patches in inputs["image_grid_thw"][0])
+    shape = rows // merge, columns // merge
+    return Grid.regular(shape, positions[: shape[0] * shape[1]], size)
+
+
+def squeezed_grid(inputs: Mapping[str, Any], processor: Any, positions: Any, size: tuple[int, int]) -> Grid:
+    """A square of cells over the whole picture; `pixel_values` [item, picture, ...]."""
+    positions = positions[: len(positions) // inputs["pixel_values"].shape[1]]
+    side = round(len(positions) ** 0.5)
+    return Grid.regular((side, side), positions, size)
+
+
+def bos_after_the_picture(prompt: str, tokenizer: Any) -> str:
+    """PaliGemma's processor puts the first token behind the picture, and ends the prompt with a line break."""
+    before, image, after = prompt.rpartition("<image>")
+    return f"{before}{image}{tokenizer.bos_token}{after}\n"
+
+
 def _get(size: Any, name: str) -> Any:
     """A field of a processor's size, which is a mapping or an object depending on transformers' version."""
     return size.get(name) if isinstance(size, Mapping) else getattr(size, name, None)
 
+
+QWEN: dict[str, Any] = {  # what its generations share
+    "layer": "model.language_model.layers.{i}",
+    "attention": "model.language_model.layers.{i}.self_attn",
+    "norm": "model.language_model.norm",
+    "head": "lm_head",
+    "projector": "model.visual.merger",
+    "prompt": "<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>{question}<|im_end|>\n"
+    "<|im_start|>assistant\n",
+    "image_token_id": "image_token_id",
+    "layers": lambda config: config.text_config.num_hidden_layers,
+    "grid": merged_grid,
+    "alike": False,
+}
+
+IDEFICS: dict[str, Any] = {  # SmolVLM is built like Idefics 3; its own processor class would need a package for numbers
+    "layer": "model.text_model.layers.{i}",
+    "attention": "model.text_model.layers.{i}.self_attn",
+    "norm": "model.text_model.norm",
+    "head": "lm_head",
+    "projector": "model.connector",
+    "prompt": "<|im_start|>User:<image>{question}<end_of_utterance>\nAssistant:",
+    "image_token_id": "image_token_id",
+    "layers": lambda config: config.text_config.num_hidden_layers,
+    "grid": squeezed_grid,
+    "processor": "Idefics3Processor",
+    # The whole picture, squeezed to a square, and no tiles of it: every spot of the picture is then in one token.
+    "options": {"do_image_splitting": False},
+}
 
 FAMILIES = {
     family.model_type: family
@@ -65,5 +124,32 @@ FAMILIES = {
             layers=lambda config: config.text_config.num_hidden_layers,
             grid=centre_crop_grid,
         ),
+        Family(
+            name="PaliGemma",
+            model_type="paligemma",
+            layer="model.language_model.layers.{i}",
+            attention="model.language_model.layers.{i}.self_attn",
+            norm="model.language_model.norm",
+            head="lm_head",
+            projector="model.multi_modal_projector",
+            prompt="<image>answer en {question}",
+            image_token_id="image_token_id",
+            layers=lambda config: config.text_config.num_hidden_layers,
+            grid=centre_crop_grid,  # it crops nothing: the picture is squeezed to a square
+            decoders=("gemma",),
+            written=bos_after_the_picture,
+            causal=False,  # the prompt is a prefix whose positions all read each other
+            second=False,
+        ),
+        Family(name="Qwen2-VL", model_type="qwen2_vl", processor="Qwen2VLProcessor", **QWEN),
+        Family(name="Qwen2.5-VL", model_type="qwen2_5_vl", processor="Qwen2_5_VLProcessor", **QWEN),
+        Family(name="Idefics3", model_type="idefics3", **IDEFICS),
+        Family(name="SmolVLM", model_type="smolvlm", **IDEFICS),
     )
 }
+
+
+def known() -> str:
+    """The names of all families, for a sentence."""
+    *others, last = (family.name for family in FAMILIES.values())
+    return f"{', '.join(others)} or {last}"

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from transformers import AttentionInterface, AutoConfig, AutoModelForImageTextToText, AutoProcessor
+from transformers import AttentionInterface, AutoConfig, AutoModelForImageTextToText
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 from vlmlens.errors import ModelError, NotApplicable, QuestionError, first_line
@@ -24,10 +24,11 @@ from vlmlens.lab.scenes import Scene
 from vlmlens.lab.text import known_words
 from vlmlens.lab.weights import LabName
 from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
-from vlmlens.models.families import FAMILIES, Family
+from vlmlens.models.families import FAMILIES, Family, known
 from vlmlens.models.fit import choose_dtype
 from vlmlens.models.inside import Eyes
 from vlmlens.models.many import Batch
+from vlmlens.models.processor import load_processor
 from vlmlens.models.record import Prepared
 from vlmlens.trace import Answer, Segment, Site
 from vlmlens.trace.capture import Recorder, attend, entering, leaving, recording
@@ -42,12 +43,11 @@ MOST_NEW_TOKENS = 32
 BRANCH_BYTES = 1 << 30  # of working memory for the branches of one pass
 MOST_ENDINGS = 8  # more are no faster
 _PLACE = "<<question>>"  # stands in a prompt for the question
+_BY_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")  # inputs [item, position]
 
 
 class HuggingFaceVLM(VLM):
     """A pretrained model of a family in `FAMILIES`, from a folder or the hub."""
-
-    causal = True
 
     def __init__(self, source: str, *, name: str | None = None, device: str = "auto", dtype: str = "auto") -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class HuggingFaceVLM(VLM):
         asked = pick_dtype(dtype)
         try:
             precision = choose_dtype(config, placed, asked)
-            self.processor = AutoProcessor.from_pretrained(source, trust_remote_code=False)
+            self.processor = load_processor(source, self.family.processor)
             self.model, loading = AutoModelForImageTextToText.from_pretrained(
                 source,
                 attn_implementation="vlmlens",
@@ -72,6 +72,7 @@ class HuggingFaceVLM(VLM):
         if missing := sorted(loading["missing_keys"]):  # transformers would make them up
             raise ModelError(f"The weights in “{source}” lack {missing[0]}; download them again.")
         self.model = self.model.to(placed).requires_grad_(False).eval()
+        self.causal = self.family.causal
         self.tokenizer = self.processor.tokenizer
         self.image_token = int(getattr(config, self.family.image_token_id))
         lab = source_is_lab(name)
@@ -98,23 +99,31 @@ class HuggingFaceVLM(VLM):
         return self._prepared([picture], question)
 
     def prepare_with(self, picture: Image.Image, second: Image.Image, question: str) -> Prepared:
+        if not self.family.second:
+            raise NotApplicable(f"{self.family.name} was made for one picture; it has no place for a second one.")
         return self._prepared([picture, second], question)
 
     def _prepared(self, pictures: list[Image.Image], question: str) -> Prepared:
         question = self._asked(question)
         prompt = self._prompt(question, len(pictures))
-        inputs = dict(self.processor(images=pictures, text=prompt, return_tensors="pt"))
+        inputs = self._processed([pictures], [prompt])
         ids = inputs["input_ids"][0]
         positions = (ids == self.image_token).nonzero().squeeze(1).numpy()
-        each = len(positions) // len(pictures)
         return Prepared(
             question=question,
             image=pictures[0],
             inputs={k: v.to(self.model.device) for k, v in inputs.items()},
             tokens=tuple(self.tokenizer.convert_ids_to_tokens(ids.tolist())),
-            segments=self._segments(ids, prompt, question, each, len(pictures)),
-            grid=self.family.grid(inputs, self.processor, positions[:each], pictures[0].size),
+            segments=self._segments(ids, prompt, question, len(pictures)),
+            grid=self.family.grid(inputs, self.processor, positions, pictures[0].size),
         )
+
+    def _processed(self, pictures: list[list[Image.Image]], prompts: Sequence[str], **options: Any) -> dict[str, Any]:
+        """What the processor makes of prompts, each with its own pictures."""
+        inputs = self.processor(
+            images=pictures, text=list(prompts), return_tensors="pt", **self.family.options, **options
+        )
+        return {name: value for name, value in inputs.items() if name != "labels"}  # which are for training
 
     def _prompt(self, question: str, pictures: int = 1) -> str:
         if not getattr(self.processor, "chat_template", None):
@@ -122,27 +131,51 @@ class HuggingFaceVLM(VLM):
             return self.family.prompt.replace(token, "\n".join([token] * pictures)).format(question=question)
         content = [*[{"type": "image"}] * pictures, {"type": "text", "text": question}]
         turns = [{"role": "user", "content": content}]
-        return str(self.processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
+        text = str(self.processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False))
+        start = self.tokenizer.bos_token
+        if start and self.tokenizer("")["input_ids"][:1] == [self.tokenizer.bos_token_id]:
+            text = text.removeprefix(start)  # the tokenizer puts it there, too
+        return text
 
-    def _segments(self, ids: Tensor, prompt: str, question: str, images: int, pictures: int = 1) -> np.ndarray:
-        """Who is who, int8 [position]: the question is found by its characters in the prompt.
+    def _segments(self, ids: Tensor, prompt: str, question: str, pictures: int = 1) -> np.ndarray:
+        """Who is who, int8 [position].
 
-        Args:
-            images: image tokens a picture.
+        However a processor spells a picture out, the tokens before the first one and after the last one are those of
+        the prompt in which each is a single token. There the question is found by its characters.
         """
-        token = self.tokenizer.convert_ids_to_tokens(self.image_token)
-        before = self._prompt(_PLACE, pictures).partition(_PLACE)[0]  # the same words may also stand elsewhere in it
-        start = len(before.replace(token, token * images))
-        expanded = prompt.replace(token, token * images)
-        coded = self.tokenizer(expanded, return_offsets_mapping=True)
-        if coded["input_ids"] != ids.tolist() or not expanded.startswith(question, start):
-            raise ModelError(f"The prompt of {self.name} cannot be told apart into segments; its family needs a row.")
+        written = self._written(prompt)
+        # The same words may also stand elsewhere in the prompt.
+        start = len(self._written(self._prompt(_PLACE, pictures)).partition(_PLACE)[0])
+        coded = self.tokenizer(written, return_offsets_mapping=True)
+        head, tail = self._around(coded["input_ids"])
         inside = [b > start and a < start + len(question) and b > a for a, b in coded["offset_mapping"]]
-        segments = np.where(inside, Segment.QUESTION, Segment.INSTRUCTION).astype(np.int8)
+        lead, between, follow = inside[: len(head)], inside[len(head) : -len(tail)], inside[-len(tail) :]
+        spelled = ids[len(head) : -len(tail)]
+        if (
+            [*head, *spelled.tolist(), *tail] != ids.tolist()
+            or int((spelled == self.image_token).sum()) != int((ids == self.image_token).sum())
+            or any(between)
+            or not written.startswith(question, start)
+        ):
+            raise ModelError(f"The prompt of {self.name} cannot be told apart into segments; its family needs a row.")
+        asked = np.array([*lead, *[False] * len(spelled), *follow])
+        segments = np.where(asked, Segment.QUESTION, Segment.INSTRUCTION).astype(np.int8)
         segments[(ids == self.image_token).numpy()] = Segment.IMAGE
-        if int(ids[0]) == self.tokenizer.bos_token_id:
-            segments[0] = Segment.BOS
+        starts = [place for place, token in enumerate(ids.tolist()) if token == self.tokenizer.bos_token_id]
+        if starts and not asked[starts[0]]:
+            segments[starts[0]] = Segment.BOS
         return segments
+
+    def _written(self, prompt: str) -> str:
+        """A prompt as the processor tokenises it, but for the image tokens that it repeats."""
+        return self.family.written(prompt, self.tokenizer) if self.family.written else prompt
+
+    def _around(self, ids: list[int]) -> tuple[list[int], list[int]]:
+        """The tokens before the first image token and after the last."""
+        places = [place for place, token in enumerate(ids) if token == self.image_token]
+        if not places or places[-1] == len(ids) - 1:
+            raise ModelError(f"The prompt of {self.name} has no picture, or ends with it; its family needs a row.")
+        return ids[: places[0]], ids[places[-1] + 1 :]
 
     def sites(self, prepared: Prepared) -> Mapping[nn.Module, Site]:
         every = tuple(range(prepared.length))
@@ -162,8 +195,11 @@ class HuggingFaceVLM(VLM):
 
     def eyes(self, prepared: Prepared) -> Eyes:
         pixels, (rows, columns) = prepared.inputs["pixel_values"], prepared.grid.shape
-        if pixels.ndim != 4 or len(pixels) != 1:
-            raise NotApplicable(f"{self.family.name} cuts this picture into tiles; its pixels have no one cell.")
+        if pixels.ndim < 4 or pixels[..., 0, 0, 0].numel() != 1:
+            raise NotApplicable(
+                f"{self.family.name} cuts this picture into pieces before it looks at it; maps of its pixels are not "
+                "made."
+            )
         rest = {name: value for name, value in prepared.inputs.items() if name != "pixel_values"}
 
         def logits(changed: Tensor) -> Tensor:
@@ -171,16 +207,20 @@ class HuggingFaceVLM(VLM):
             found: Tensor = self.model(**many, pixel_values=changed, use_cache=False, logits_to_keep=1).logits
             return found[:, -1]
 
-        height, width = pixels.shape[2:]
+        height, width = pixels.shape[-2:]
         down, across = torch.arange(height) * rows // height, torch.arange(width) * columns // width
-        cells = (down[:, None] * columns + across)[None, None].to(pixels.device)
+        cells = (down[:, None] * columns + across).to(pixels.device)[(None,) * (pixels.ndim - 2)]
         return Eyes(pixels, cells, logits, self.projector)
 
     def ending(self, prepared: Prepared) -> Callable[[int], Tensor]:
+        if not self.causal:
+            return super().ending(prepared)
         ids, real = prepared.inputs["input_ids"], prepared.inputs["attention_mask"]
-        first = {**prepared.inputs, "input_ids": ids[:, :-1], "attention_mask": real[:, :-1]}
+        first = {name: value[:, :-1] if name in _BY_TOKEN else value for name, value in prepared.inputs.items()}
         prefix = self.model(**first, use_cache=True, logits_to_keep=1).past_key_values
-        place = torch.tensor([[prepared.length - 1]], device=ids.device)
+        # Qwen's models keep how far behind its number a token's place is: a picture takes up fewer places than tokens.
+        shift = getattr(self.model.model, "rope_deltas", None)
+        place = torch.tensor([[prepared.length - 1]], device=ids.device) + (0 if shift is None else shift)
 
         def logits(variants: int) -> Tensor:
             cache = copy.deepcopy(prefix)
@@ -251,16 +291,13 @@ class HuggingFaceVLM(VLM):
     def batch(self, pictures: Sequence[Picture], questions: Sequence[str]) -> Batch:
         asked = [self._asked(question) for question in questions]
         prompts = [self._prompt(question) for question in asked]
-        images = [self._image(picture) for picture in pictures]
-        inputs = dict(
-            self.processor(images=images, text=prompts, return_tensors="pt", padding=True, padding_side="left")
-        )
+        images = [[self._image(picture)] for picture in pictures]
+        inputs = self._processed(images, prompts, padding=True, padding_side="left")
         segments = torch.full(inputs["input_ids"].shape, -1)
         for row, ids, real, prompt, question in zip(
             segments, inputs["input_ids"], inputs["attention_mask"].bool(), prompts, asked, strict=True
         ):
-            images_of_row = int((ids == self.image_token).sum())
-            row[real] = torch.from_numpy(self._segments(ids[real], prompt, question, images_of_row)).to(row.dtype)
+            row[real] = torch.from_numpy(self._segments(ids[real], prompt, question)).to(row.dtype)
         segments = segments.to(self.model.device)
         on_device = {name: value.to(self.model.device) for name, value in inputs.items()}
         return Batch(on_device, segments == int(Segment.IMAGE), segments == int(Segment.QUESTION))
@@ -275,13 +312,19 @@ class HuggingFaceVLM(VLM):
     def crossed(
         self, pictures: Sequence[Picture], questions: Sequence[str], lens: bool = False
     ) -> Iterator[tuple[slice, Tensor]]:
-        """Each picture passes the tower and the decoder once, as the prefix that all its questions share."""
+        """Each picture passes the tower and the decoder once, as the prefix that all its questions share.
+
+        Where positions read what comes after them, or pictures differ in length, every pair passes alone.
+        """
+        if not (self.causal and self.family.alike):
+            yield from super().crossed(pictures, questions)
+            return
         asked = [self._asked(question) for question in questions]
         prompts = [self._prompt(question) for question in asked]
         at_once = max(1, self.variants_at_once // len(prompts))
         for start in range(0, len(pictures), at_once):
-            images = [self._image(picture) for picture in pictures[start : start + at_once]]
-            inputs = dict(self.processor(images=images, text=prompts[:1] * len(images), return_tensors="pt"))
+            images = [[self._image(picture)] for picture in pictures[start : start + at_once]]
+            inputs = self._processed(images, prompts[:1] * len(images))
             rows = self._rows(inputs["input_ids"][0], prompts)
             shortest = min(map(len, rows)) - 1  # at least the answer's row is new
             alike = (len(set(column)) == 1 for column in zip(*rows, strict=False))
@@ -292,15 +335,15 @@ class HuggingFaceVLM(VLM):
             yield slice(start, start + len(images)), self._after_prefix(inputs, rows, shared, lens)
 
     def _rows(self, ids: Tensor, prompts: Sequence[str]) -> list[list[int]]:
-        """Every prompt's tokens, with as many of the picture's as the processor made for `ids`."""
-        token = self.tokenizer.convert_ids_to_tokens(self.image_token)
-        tokens = token * int((ids == self.image_token).sum())
-        rows = [list(self.tokenizer(prompt.replace(token, tokens))["input_ids"]) for prompt in prompts]
-        if rows[0] != ids.tolist():
+        """Every prompt's tokens, with the picture spelled out as the processor did in `ids`, the first one's."""
+        around = [self._around(self.tokenizer(self._written(prompt))["input_ids"]) for prompt in prompts]
+        head, tail = around[0]
+        spelled = ids[len(head) : -len(tail)].tolist()
+        if [*head, *spelled, *tail] != ids.tolist():
             raise ModelError(
                 f"The prompt of {self.name} cannot be told apart from its picture; its family needs a row."
             )
-        return rows
+        return [[*head, *spelled, *tail] for head, tail in around]
 
     def _after_prefix(self, inputs: dict[str, Any], rows: list[list[int]], shared: int, lens: bool) -> Tensor:
         """Logits [point, picture, question, candidate]: pictures with the shared prefix once, then what differs."""
@@ -314,10 +357,7 @@ class HuggingFaceVLM(VLM):
             ids[index, -len(new) :] = torch.tensor(new)
             real[index, -len(new) :] = 1
         places = (real.cumsum(1) - 1)[:, shared:]
-        first = {
-            name: value[:, :shared] if name in ("input_ids", "attention_mask") else value
-            for name, value in inputs.items()
-        }
+        first = {name: value[:, :shared] if name in _BY_TOKEN else value for name, value in inputs.items()}
         found: list[Tensor] = []
         states: dict[int, Tensor] = {}
 
@@ -380,8 +420,13 @@ def find_family(source: str) -> tuple[Family, Any]:
         ) from error
     family = FAMILIES.get(config.model_type)
     if family is None:
-        known = ", ".join(row.name for row in FAMILIES.values())
-        raise ModelError(f"{source} is a “{config.model_type}” model; this version can look inside {known} only.")
+        raise ModelError(f"{source} is a “{config.model_type}” model; this version can look inside {known()} only.")
+    decoder = getattr(getattr(config, "text_config", None), "model_type", None)
+    if family.decoders and decoder not in family.decoders:
+        raise ModelError(
+            f"{source} is a {family.name} with a “{decoder}” decoder; this version knows only those with "
+            f"{' or '.join(family.decoders)}."
+        )
     return family, config
 
 

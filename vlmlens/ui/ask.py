@@ -6,6 +6,7 @@ from vlmlens.errors import UserError
 from vlmlens.lab.questions import suggestions
 from vlmlens.lab.scenes import Scene
 from vlmlens.models import list_models
+from vlmlens.models.families import known
 from vlmlens.trace import open_trace
 from vlmlens.ui import pool
 from vlmlens.ui.compose import open_composer
@@ -46,7 +47,7 @@ def pick_model() -> str:
         key="model",
         accept_new_options=True,
         help="The lab's own models answer questions about lab scenes, without network or GPU. For a Hugging Face model "
-        "of the LLaVA-1.5 family type its hub name (org/name) or the path of its folder. A seed of the lab's: "
+        f"({known()}) type its hub name (org/name) or the path of its folder. A seed of the lab's: "
         "lab:concat@1.",
     )
     name = str(chosen or names[0])

@@ -1,0 +1,324 @@
+"""What every family in the table promises, on tiny untrained models of the real classes.
+
+A row is tested by existing: it needs a builder in `tiny.py`.
+"""
+
+import itertools
+import json
+import runpy
+import shutil
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+from transformers import AutoModelForImageTextToText
+
+import vlmlens
+from vlmlens.attention import budget, causal_check, hottest_window, image_maps
+from vlmlens.attribution import METHODS, Case, explain
+from vlmlens.errors import ModelError, NotApplicable
+from vlmlens.models import VLM
+from vlmlens.models.families import FAMILIES
+from vlmlens.models.inside import branched
+from vlmlens.trace import Branch, Knockout, Replace, Segment, Watch
+from vlmlens.trace.capture import Recorder, recording
+
+build = runpy.run_path(str(Path(__file__).with_name("tiny.py")))["build"]
+QUESTIONS = (
+    "what color is the circle?",
+    "why?",
+    "please look at this picture and describe it in one sentence: is the square left of the star, yes or no? " * 2,
+    "is the answer en user assistant USER: ASSISTANT: answer en the image?",
+)
+TRIALS = 40
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """The folder of a family's tiny model."""
+
+    @cache
+    def of(kind):
+        folder = tmp_path_factory.mktemp(kind)
+        build(kind, folder)
+        return folder
+
+    return of
+
+
+@pytest.fixture(scope="module")
+def load(folders):
+    """Also `VLM.check` is passed by what this loads."""
+    return cache(lambda kind: vlmlens.load(str(folders(kind))))
+
+
+@pytest.fixture(params=FAMILIES)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def vlm(kind, load):
+    return load(kind)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    rng = np.random.default_rng(0)
+    shapes = ((60, 60), (50, 110), (120, 50))
+    return [Image.fromarray(rng.integers(0, 256, (*shape, 3), dtype=np.uint8)) for shape in shapes]
+
+
+def eager(folder):
+    return AutoModelForImageTextToText.from_pretrained(folder, attn_implementation="eager").eval()
+
+
+def test_the_rows_that_are_kept_are_those_of_eager_attention(kind, vlm, folders, pictures):
+    plain = eager(folders(kind))
+    for picture in pictures:
+        for question in QUESTIONS[:2]:
+            trace = vlm.inspect(picture, question)
+            ready = vlm.prepare(picture, question)
+            with torch.inference_mode():
+                found = plain(**ready.inputs, output_attentions=True)
+            weights = torch.stack(found.attentions)[:, 0].numpy()
+            asked = trace.segment_positions(Segment.QUESTION)
+            np.testing.assert_allclose(trace.attention("last"), weights[:, :, -1:], atol=1e-5)
+            np.testing.assert_allclose(trace.attention("question"), weights[:, :, asked], atol=1e-5)
+            torch.testing.assert_close(vlm.run(ready, None)[0], found.logits[:, -1], atol=1e-4, rtol=1e-4)
+
+
+def test_watching_changes_no_bit_and_the_picture_changes_the_answer(vlm, pictures):
+    seen = []
+    for picture in pictures:
+        ready = vlm.prepare(picture, QUESTIONS[0])
+        plain, _ = vlm.run(ready, None)
+        assert torch.equal(plain, vlm.run(ready, Watch())[0])
+        seen.append(plain)
+    assert min((a - b).abs().max() for a, b in itertools.pairwise(seen)) > 1e-2
+
+
+def test_a_pass_that_breaks_leaves_nothing_behind(vlm, pictures):
+    before = vlm.inspect(pictures[0], QUESTIONS[0])
+    kinds = ("_forward_pre_hooks", "_forward_hooks", "_backward_hooks")
+    hooks = [[name for name, module in vlm.model.named_modules() if getattr(module, kind)] for kind in kinds]
+    broken = Replace(1, (0, 1), np.zeros((2, 5)))  # states of the wrong shape
+    with pytest.raises(RuntimeError):
+        vlm.inspect(pictures[0], QUESTIONS[0], edits=[broken])
+    assert hooks == [[name for name, module in vlm.model.named_modules() if getattr(module, kind)] for kind in kinds]
+    after = vlm.inspect(pictures[0], QUESTIONS[0])
+    assert after.answers == before.answers
+
+
+def masked(plain, ready, blocked):
+    """Logits of an eager model whose layers get a mask with these edges blocked, bool [query, key]."""
+
+    def block(_module, args, kwargs):
+        mask = kwargs["attention_mask"]
+        return args, kwargs | {"attention_mask": mask.masked_fill(blocked, torch.finfo(mask.dtype).min)}
+
+    layers = [module for name, module in plain.named_modules() if name.rpartition(".")[0].endswith("model.layers")]
+    handles = [layer.register_forward_pre_hook(block, with_kwargs=True) for layer in layers]
+    assert handles
+    try:
+        with torch.inference_mode():
+            return plain(**ready.inputs, use_cache=False).logits[:, -1]
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def test_hiding_the_picture_is_a_mask_on_every_layer(kind, vlm, folders, pictures):
+    plain = eager(folders(kind))
+    for picture in pictures:
+        ready = vlm.prepare(picture, QUESTIONS[0])
+        image = ready.segments == Segment.IMAGE
+        some = np.zeros_like(image)
+        some[ready.grid.positions[::3]] = True
+        for keys in (image, some):
+            found, _ = vlm.run(ready, None, [Knockout(keys)])
+            wanted = masked(plain, ready, torch.from_numpy(~keys[:, None] & keys))
+            torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+            assert not torch.allclose(found, vlm.run(ready, None)[0], atol=1e-4)
+
+
+def test_with_everything_hidden_no_number_is_lost(vlm, pictures):
+    ready = vlm.prepare(pictures[0], QUESTIONS[0])
+    logits, recorder = vlm.run(ready, Watch(), [Knockout(np.ones(ready.length, bool), "all")])
+    assert torch.isfinite(logits).all()
+    for kept in recorder.kept.values():
+        assert not kept.attention.any()
+
+
+def test_the_question_is_found_whatever_it_says(vlm, pictures):
+    for picture in pictures:
+        for question in QUESTIONS:
+            ready = vlm.prepare(picture, question)
+            ids = ready.inputs["input_ids"][0].numpy()
+            asked = ids[ready.segments == Segment.QUESTION]
+            assert vlm.tokenizer.decode(asked).strip() == ready.question == question.strip()
+            image = ready.segments == Segment.IMAGE
+            np.testing.assert_array_equal(image, ids == vlm.image_token)
+            assert set(ready.grid.positions) <= set(np.flatnonzero(image))
+            assert len(set(ready.grid.positions)) == ready.grid.cells == np.prod(ready.grid.shape)
+            assert ready.grid.size == picture.size
+            starts = (ready.segments == Segment.BOS).sum()
+            assert starts == (vlm.tokenizer.bos_token_id is not None) == (ids == vlm.tokenizer.bos_token_id).sum()
+
+
+@pytest.fixture(scope="module")
+def blinkered(folders):
+    """A model whose tower adds nothing in its layers: a patch sees itself alone."""
+
+    @cache
+    def of(kind):
+        vlm = vlmlens.load(str(folders(kind)))
+        ends = [
+            module
+            for name, module in vlm.model.named_modules()
+            if isinstance(module, nn.Linear)
+            and ("vision" in name or "visual" in name)
+            and (".layers." in name or ".blocks." in name)
+            and name.rpartition(".")[2] in ("out_proj", "fc2", "proj", "down_proj")
+        ]
+        assert len(ends) == 4  # two layers, two each
+        with torch.no_grad():
+            for end in ends:
+                end.weight.zero_()
+                end.bias.zero_()
+        return vlm
+
+    return of
+
+
+def entering(vlm, picture):
+    """The image tokens as they enter the decoder, [cell, width], and the grid."""
+    ready = vlm.prepare(picture, QUESTIONS[0])
+    found = {}
+    recorder = Recorder({}, np.zeros(0), {}, see=lambda layer, states: found.setdefault(layer, states[0]))
+    with torch.inference_mode(), vlm.listening(), recording(recorder):
+        vlm.logits(ready)
+    return found[0][ready.grid.positions], ready.grid
+
+
+@pytest.mark.parametrize(("height", "width"), [(300, 300), (300, 600), (500, 300)], ids=["square", "wide", "tall"])
+def test_a_spot_changes_most_the_token_whose_box_holds_it(kind, blinkered, height, width):
+    vlm = blinkered(kind)
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(100, 156, (height, width, 3), dtype=np.uint8)
+    before, grid = entering(vlm, Image.fromarray(pixels))
+    assert grid.size == (width, height)
+    found = []
+    for _ in range(TRIALS):
+        cell = int(rng.integers(grid.cells))
+        left, top, right, bottom = grid.boxes[cell].astype(int)
+        x, y = int(rng.integers(left + 2, right - 16)), int(rng.integers(top + 2, bottom - 16))
+        spotted = pixels.copy()
+        spotted[y : y + 14, x : x + 14] = rng.integers(0, 2, 3) * 255
+        after, _ = entering(vlm, Image.fromarray(spotted))
+        found.append(int((after - before).norm(dim=-1).argmax()) == cell)
+    assert np.mean(found) >= 0.95
+
+
+def test_neighbours_in_a_batch_are_nobodys_business(vlm, pictures):
+    """Pictures and questions of different lengths, padded to one."""
+    pairs = [(picture, question) for picture in pictures for question in QUESTIONS[:3]]
+    together = vlm.batch_logits(vlm.batch(*zip(*pairs, strict=True)))
+    (part,) = vlm.read(*zip(*pairs, strict=True))
+    for index, (picture, question) in enumerate(pairs):
+        alone, _ = vlm.run(vlm.prepare(picture, question), None)
+        torch.testing.assert_close(together[[index]], alone, atol=1e-4, rtol=1e-4)
+        (single,) = vlm.read([picture], [question])
+        np.testing.assert_allclose(part.image[:, index], single.image[:, 0], atol=1e-3)
+        np.testing.assert_allclose(part.question[:, index], single.question[:, 0], atol=1e-3)
+
+
+def test_crossing_is_asking_every_pair_alone(vlm, pictures):
+    logits = torch.cat([found[-1] for _, found in vlm.crossed(pictures, QUESTIONS[:3])])
+    twin = torch.cat([found[-1] for _, found in VLM.crossed(vlm, pictures, QUESTIONS[:3])])
+    torch.testing.assert_close(logits, twin, atol=1e-4, rtol=1e-4)
+
+
+def test_variants_and_branches_are_what_single_passes_give(vlm, pictures):
+    """Also where only the last position differs, which a decoder that looks back need not run the rest for."""
+    ready = vlm.prepare(pictures[1], QUESTIONS[0])
+    vlm.run(vlm.prepare(pictures[2], QUESTIONS[1]), None)  # of another shape: nothing of it may stay
+    keys = np.zeros((3, ready.length), bool)
+    keys[1, ready.grid.positions[:4]] = True
+    keys[2, ready.segments == Segment.QUESTION] = True
+    together, _ = vlm.run(ready, None, [Knockout(keys)])
+    for one, row in zip(together, keys, strict=True):
+        torch.testing.assert_close(one[None], vlm.run(ready, None, [Knockout(row)])[0], atol=1e-4, rtol=1e-4)
+    last = np.zeros(ready.length + 1, bool)
+    last[ready.length - 1] = True
+    image = ready.segments == Segment.IMAGE
+    for rows in ("others", last):
+        branches = [Branch(layer, (Knockout(image, rows, (layer,)),)) for layer in range(len(vlm.layers))]
+        clean, found = branched(vlm, ready, branches)
+        torch.testing.assert_close(clean[None], vlm.run(ready, None)[0], atol=1e-4, rtol=1e-4)
+        for logits, branch in zip(found, branches, strict=True):
+            alone, _ = vlm.run(ready, None, branch.edits)
+            torch.testing.assert_close(logits[None], alone, atol=1e-4, rtol=1e-4)
+
+
+def test_what_is_generated_is_what_plain_transformers_generates(kind, vlm, folders, pictures):
+    plain = eager(folders(kind))
+    ready = vlm.prepare(pictures[1], QUESTIONS[0])
+    said = plain.generate(**ready.inputs, do_sample=False, max_new_tokens=32)[0, ready.length :]
+    assert vlm.generate(ready) == vlm.tokenizer.decode(said, skip_special_tokens=True).strip()
+    assert len(said)
+
+
+def test_a_second_picture_is_told_apart_or_refused(vlm, pictures):
+    if not vlm.family.second:
+        with pytest.raises(NotApplicable, match=r"second one\.$"):
+            vlm.prepare_with(pictures[0], pictures[1], QUESTIONS[0])
+        return
+    both = vlm.prepare_with(pictures[0], pictures[1], QUESTIONS[0])
+    first, second = (vlm.prepare(picture, QUESTIONS[0]) for picture in pictures[:2])
+    counts = [int((ready.segments == Segment.IMAGE).sum()) for ready in (first, second, both)]
+    assert counts[2] == counts[0] + counts[1]
+    np.testing.assert_array_equal(both.grid.boxes, first.grid.boxes)
+    np.testing.assert_array_equal(both.grid.positions, first.grid.positions)
+    asked = both.inputs["input_ids"][0][both.segments == Segment.QUESTION]
+    assert vlm.tokenizer.decode(asked).strip() == QUESTIONS[0]
+    assert torch.isfinite(vlm.run(both, None)[0]).all()
+
+
+def test_what_people_look_at_runs_or_is_refused_in_words(vlm, pictures):
+    picture, question = pictures[1], QUESTIONS[0]
+    trace = vlm.inspect(picture, question)
+    np.testing.assert_allclose(budget(trace).share.sum(axis=1), 1, atol=1e-5)
+    places, values = image_maps(trace)
+    assert len(places) == len(vlm.layers)
+    region = hottest_window(values[0, :, 0].mean(axis=0), trace.grid.shape)
+    check = causal_check(vlm, picture, question, trace, region)
+    assert 0 <= check.after <= 1
+    np.testing.assert_allclose(check.before, trace.answers[0].probability, atol=1e-5)
+    case = Case(vlm, picture, question, trace, passes=20)
+    made, refusals = [], []
+    for name in (name for name in METHODS if name not in ("shapley", "kernel shap")):  # which are like ablation
+        try:
+            found = explain(name, case)
+        except NotApplicable as refusal:
+            refusals.append(str(refusal))
+            continue
+        assert found.values.shape[-1] == trace.grid.cells
+        assert np.isfinite(found.values).all()
+        made.append(name)
+    assert all(words.endswith(".") for words in refusals)
+    assert {"raw", "rollout", "value-weighted", "chefer", "lens"} <= set(made)
+
+
+def test_a_paligemma_with_another_decoder_is_refused_by_name(folders, tmp_path):
+    """Gemma 2 caps its attention, which is not covered."""
+    folder = shutil.copytree(folders("paligemma"), tmp_path / "second")
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"]["model_type"] = "gemma2"
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="gemma2"):
+        vlmlens.load(str(folder))

@@ -1,0 +1,231 @@
+"""Tiny untrained models of every family, made of the real classes: `BUILDERS[model_type]()` is a model and a processor.
+
+As initialised, some towers say nearly the same of every picture and decoders hardly listen to it, so that tests on them
+would be vacuous; `awake` makes them louder.
+"""
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from torch import nn
+from transformers import PreTrainedTokenizerFast
+
+from vlmlens.models.processor import still
+
+TEXT = (
+    "USER ASSISTANT user assistant answer en what color is the circle how many red objects are there image please "
+    "look at this picture and describe it in one sentence is the square left of the star"
+)
+DECODER = {
+    "hidden_size": 48,
+    "intermediate_size": 96,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "initializer_range": 0.15,
+}
+TOWER = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+
+
+def make_tokenizer(*special: str, bos: str | None = None) -> PreTrainedTokenizerFast:
+    """Bytes, and the words of a few sentences."""
+    core = Tokenizer(models.BPE())
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    names = ["<pad>", "</s>", *([bos] if bos else []), *special]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    core.train_from_iterator(
+        [TEXT] * 3, trainers.BpeTrainer(vocab_size=480, special_tokens=names, initial_alphabet=sorted(alphabet))
+    )
+    core.post_processor = processors.ByteLevel(trim_offsets=False)
+    extra = {"bos_token": bos} if bos else {}
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        pad_token="<pad>",
+        eos_token="</s>",
+        additional_special_tokens=list(special),
+        padding_side="left",
+        **extra,
+    )
+
+
+def begin_with_bos(tokenizer: PreTrainedTokenizerFast) -> None:
+    tokenizer._tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{tokenizer.bos_token} $A", special_tokens=[(tokenizer.bos_token, tokenizer.bos_token_id)]
+    )
+
+
+def ids(tokenizer: PreTrainedTokenizerFast) -> dict:
+    return {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id}
+
+
+def awake(model: nn.Module) -> nn.Module:
+    """Louder eyes, norms that are not all one, and an end to whatever an untrained model says."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "norm" in name.lower() and parameter.ndim == 1:
+                parameter.add_(0.2 * torch.randn_like(parameter))
+            elif any(part in name for part in ("vision", "visual", "projector", "connector")):
+                parameter.mul_(4)
+    model.generation_config.max_new_tokens = 3
+    model.generation_config.eos_token_id = list(range(model.config.get_text_config().vocab_size))
+    return model.eval()
+
+
+def llava():
+    from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    words = make_tokenizer("<image>", bos="<s>")
+    begin_with_bos(words)
+    images = CLIPImageProcessorPil(size={"shortest_edge": 48}, crop_size={"height": 48, "width": 48})
+    processor = LlavaProcessor(
+        images, words, patch_size=8, vision_feature_select_strategy="default", num_additional_image_tokens=1
+    )
+    config = LlavaConfig(
+        vision_config=CLIPVisionConfig(**TOWER, image_size=48, patch_size=8, projection_dim=32),
+        text_config=LlamaConfig(**DECODER, **ids(words), vocab_size=len(words), bos_token_id=words.bos_token_id),
+        image_token_id=words.convert_tokens_to_ids("<image>"),
+        image_seq_length=36,
+        vision_feature_layer=-1,
+    )
+    return LlavaForConditionalGeneration(config), processor
+
+
+def paligemma():
+    from transformers import (
+        GemmaConfig,
+        PaliGemmaConfig,
+        PaliGemmaForConditionalGeneration,
+        PaliGemmaProcessor,
+        SiglipVisionConfig,
+    )
+    from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+
+    words = make_tokenizer("<image>", bos="<bos>")
+    images = SiglipImageProcessorPil(size={"height": 48, "width": 48})
+    images.image_seq_length = 36
+    processor = PaliGemmaProcessor(images, words)  # adds words of its own
+    config = PaliGemmaConfig(
+        vision_config=SiglipVisionConfig(
+            **TOWER, image_size=48, patch_size=8, vision_use_head=False, projection_dim=48
+        ).to_dict(),
+        text_config=GemmaConfig(
+            **DECODER, **ids(words), vocab_size=len(words), head_dim=12, bos_token_id=words.bos_token_id
+        ).to_dict(),
+        image_token_index=words.convert_tokens_to_ids("<image>"),
+        projection_dim=48,
+        hidden_size=48,
+        vocab_size=len(words),
+        **ids(words),
+    )
+    return PaliGemmaForConditionalGeneration(config), processor
+
+
+def _qwen(prefix: str, **vision):
+    """Both generations are configured alike but for the tower."""
+    import transformers
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+    words = make_tokenizer(
+        "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"
+    )
+    images = Qwen2VLImageProcessorPil(
+        patch_size=8, merge_size=2, size={"shortest_edge": 32 * 32, "longest_edge": 96 * 96}
+    )
+    processor = still(f"{prefix}Processor")(images, words)
+    number = {
+        f"{name}_token_id": words.convert_tokens_to_ids(f"<|{word}|>")
+        for name, word in {
+            "image": "image_pad",
+            "video": "video_pad",
+            "vision_start": "vision_start",
+            "vision_end": "vision_end",
+        }.items()
+    }
+    config = getattr(transformers, f"{prefix}Config")(
+        vision_config={"depth": 2, "num_heads": 2, "patch_size": 8, "spatial_merge_size": 2, **vision},
+        text_config={
+            **DECODER,
+            **ids(words),
+            "vocab_size": len(words),
+            "bos_token_id": None,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 2, 2]},
+        },
+        **number,
+    )
+    return getattr(transformers, f"{prefix}ForConditionalGeneration")(config), processor
+
+
+def qwen2_vl():
+    return _qwen("Qwen2VL", embed_dim=32, hidden_size=48, mlp_ratio=2)
+
+
+def qwen2_5_vl():
+    return _qwen(
+        "Qwen2_5_VL",
+        hidden_size=32,
+        intermediate_size=64,
+        out_hidden_size=48,
+        window_size=32,
+        fullatt_block_indexes=[1],
+    )
+
+
+CHAT = (
+    "<|im_start|>{% for turn in messages %}{{ turn['role'] | capitalize }}:{% for part in turn['content'] %}"
+    "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}{% endfor %}<end_of_utterance>\n"
+    "{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}"
+)
+
+
+def _idefics(prefix: str):
+    import importlib
+
+    import transformers
+
+    name = prefix.lower()
+    module = importlib.import_module(f"transformers.models.{name}.image_processing_pil_{name}")
+    side = {"longest_edge": 48}
+    images = getattr(module, f"{prefix}ImageProcessorPil")(size={"longest_edge": 96}, max_image_size=side)
+    rows = [f"<row_{i}_col_{j}>" for i in range(1, 7) for j in range(1, 7)]
+    words = make_tokenizer(
+        "<fake_token_around_image>", "<image>", "<end_of_utterance>", "<global-img>", *rows, bos="<|im_start|>"
+    )
+    processor = still("Idefics3Processor")(images, words, image_seq_len=9)
+    config = getattr(transformers, f"{prefix}Config")(
+        vision_config={**TOWER, "image_size": 48, "patch_size": 8},
+        text_config={
+            "model_type": "llama",
+            **DECODER,
+            **ids(words),
+            "vocab_size": len(words),
+            "bos_token_id": words.bos_token_id,
+        },
+        image_token_id=words.convert_tokens_to_ids("<image>"),
+        scale_factor=2,
+        pad_token_id=words.pad_token_id,
+    )
+    return getattr(transformers, f"{prefix}ForConditionalGeneration")(config), processor
+
+
+def idefics3():
+    """Both its chat template and its tokenizer begin with the first token."""
+    model, processor = _idefics("Idefics3")
+    processor.chat_template = CHAT
+    begin_with_bos(processor.tokenizer)
+    return model, processor
+
+
+def smolvlm():
+    return _idefics("SmolVLM")
+
+
+BUILDERS = {builder.__name__: builder for builder in (llava, paligemma, qwen2_vl, qwen2_5_vl, idefics3, smolvlm)}
+
+
+def build(model_type: str, folder) -> None:
+    """Save a model and its processor, as a download would lie on a disk."""
+    torch.manual_seed(0)
+    model, processor = BUILDERS[model_type]()
+    awake(model).save_pretrained(folder)
+    processor.save_pretrained(folder)

@@ -1,0 +1,31 @@
+"""Processors from a folder or the hub; those that also read videos come without that half, which needs torchvision."""
+
+from functools import cache
+from typing import Any
+
+import transformers
+from transformers import AutoProcessor
+
+
+def load_processor(source: str, name: str = "") -> Any:
+    """The processor in `source`; with `name`, as that class of transformers' and without its video half."""
+    kind = still(name) if name else AutoProcessor
+    return kind.from_pretrained(source, trust_remote_code=False)
+
+
+@cache
+def still(name: str) -> Any:
+    """A processor class of transformers' for still pictures only."""
+    whole: Any = getattr(transformers, name)
+
+    class Still(whole):
+        @classmethod
+        def get_attributes(cls) -> list[str]:
+            return [attribute for attribute in super().get_attributes() if attribute != "video_processor"]
+
+        @classmethod
+        def _get_arguments_from_pretrained(cls, *args: Any, **kwargs: Any) -> list[Any]:
+            return [*super()._get_arguments_from_pretrained(*args, **kwargs), None]  # in the place of the video half
+
+    Still.__name__ = Still.__qualname__ = name  # as it is written to a folder
+    return Still
