@@ -70,6 +70,7 @@ class HuggingFaceVLM(VLM):
             raise ModelError(f"The weights in “{source}” lack {missing[0]}; download them again.")
         self.model = self.model.to(placed).requires_grad_(False).eval()
         self.causal = self.family.causal
+        self.whole_from = self.family.whole_from(config) if self.family.whole_from else 0
         self.tokenizer = self.processor.tokenizer
         self.image_token = int(getattr(config, self.family.image_token_id))
         lab = source_is_lab(name)
