@@ -5,6 +5,7 @@ A row is tested by existing: it needs a builder in `tiny.py`.
 
 import itertools
 import json
+import re
 import runpy
 import shutil
 from functools import cache
@@ -20,7 +21,7 @@ from transformers import AutoModelForImageTextToText
 import vlmlens
 from vlmlens.attention import MODES, budget, causal_check, hottest_window, image_maps, masking_sweep
 from vlmlens.attribution import METHODS, Case, explain
-from vlmlens.errors import ModelError, NotApplicable
+from vlmlens.errors import ModelError, NotApplicable, QuestionError
 from vlmlens.models import VLM
 from vlmlens.models.families import FAMILIES
 from vlmlens.models.inside import branched
@@ -168,6 +169,13 @@ def test_the_question_is_found_whatever_it_says(vlm, pictures):
             assert ready.grid.size == picture.size
             starts = (ready.segments == Segment.BOS).sum()
             assert starts == (vlm.tokenizer.bos_token_id is not None) == (ids == vlm.tokenizer.bos_token_id).sum()
+
+
+def test_no_sign_of_the_prompt_can_be_smuggled_into_a_question(vlm, pictures):
+    """Of a video, say, or of the end of the turn."""
+    for token in vlm.tokenizer.all_special_tokens:
+        with pytest.raises(QuestionError, match=re.escape(token)):
+            vlm.prepare(pictures[0], f"what is {token} here?")
 
 
 @pytest.fixture(scope="module")

@@ -389,6 +389,9 @@ class HuggingFaceVLM(VLM):
         question = readable(question, MOST_QUESTION)
         if (token := self.tokenizer.convert_ids_to_tokens(self.image_token)) in question:
             raise QuestionError(f"The question holds {token}, which stands for the picture itself; leave it out.")
+        for token in self.tokenizer.all_special_tokens:
+            if token in question:
+                raise QuestionError(f"The question holds {token}, which {self.name} takes for a sign; leave it out.")
         return question
 
     def _image(self, picture: Picture) -> Image.Image:
