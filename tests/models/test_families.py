@@ -5,6 +5,7 @@ A row is tested by existing: it needs a builder in `tiny.py`.
 
 import itertools
 import json
+import re
 import runpy
 import shutil
 from functools import cache
@@ -18,13 +19,13 @@ from torch import nn
 from transformers import AutoModelForImageTextToText
 
 import vlmlens
-from vlmlens.attention import budget, causal_check, hottest_window, image_maps
+from vlmlens.attention import MODES, budget, causal_check, hottest_window, image_maps, masking_sweep
 from vlmlens.attribution import METHODS, Case, explain
-from vlmlens.errors import ModelError, NotApplicable
+from vlmlens.errors import ModelError, NotApplicable, QuestionError
 from vlmlens.models import VLM
 from vlmlens.models.families import FAMILIES
 from vlmlens.models.inside import branched
-from vlmlens.trace import Branch, Knockout, Replace, Segment, Watch
+from vlmlens.trace import Branch, Knockout, Replace, Scale, Segment, Watch
 from vlmlens.trace.capture import Recorder, recording
 
 build = runpy.run_path(str(Path(__file__).with_name("tiny.py")))["build"]
@@ -170,6 +171,13 @@ def test_the_question_is_found_whatever_it_says(vlm, pictures):
             assert starts == (vlm.tokenizer.bos_token_id is not None) == (ids == vlm.tokenizer.bos_token_id).sum()
 
 
+def test_no_sign_of_the_prompt_can_be_smuggled_into_a_question(vlm, pictures):
+    """Of a video, say, or of the end of the turn."""
+    for token in vlm.tokenizer.all_special_tokens:
+        with pytest.raises(QuestionError, match=re.escape(token)):
+            vlm.prepare(pictures[0], f"what is {token} here?")
+
+
 @pytest.fixture(scope="module")
 def blinkered(folders):
     """A model whose tower adds nothing in its layers: a patch sees itself alone."""
@@ -183,7 +191,7 @@ def blinkered(folders):
             if isinstance(module, nn.Linear)
             and ("vision" in name or "visual" in name)
             and (".layers." in name or ".blocks." in name)
-            and name.rpartition(".")[2] in ("out_proj", "fc2", "proj", "down_proj")
+            and name.rpartition(".")[2] in ("out_proj", "fc2", "linear_fc2", "proj", "down_proj")
         ]
         assert len(ends) == 4  # two layers, two each
         with torch.no_grad():
@@ -265,6 +273,21 @@ def test_variants_and_branches_are_what_single_passes_give(vlm, pictures):
             torch.testing.assert_close(logits[None], alone, atol=1e-4, rtol=1e-4)
 
 
+def test_a_branch_begins_at_its_layer(vlm, pictures):
+    ready = vlm.prepare(pictures[1], QUESTIONS[0])
+    image, cells = ready.segments == Segment.IMAGE, tuple(int(place) for place in ready.grid.positions[::2])
+    later = tuple(range(1, len(vlm.layers)))
+    pairs = {  # a branch, and the same in a pass of its own
+        Branch(1, (Knockout(image),)): Knockout(image, layers=later),
+        Branch(1, (Knockout(image, layers=(0, 2)),)): Knockout(image, layers=(2,)),
+        Branch(1, (Scale(1, cells, 0.5),)): Scale(1, cells, 0.5),
+        Branch(0, (Replace.zero(2, cells),)): Replace.zero(2, cells),
+    }
+    _, found = branched(vlm, ready, list(pairs))
+    for logits, edit in zip(found, pairs.values(), strict=True):
+        torch.testing.assert_close(logits[None], vlm.run(ready, None, [edit])[0], atol=1e-4, rtol=1e-4)
+
+
 def test_what_is_generated_is_what_plain_transformers_generates(kind, vlm, folders, pictures):
     plain = eager(folders(kind))
     ready = vlm.prepare(pictures[1], QUESTIONS[0])
@@ -293,6 +316,10 @@ def test_what_people_look_at_runs_or_is_refused_in_words(vlm, pictures):
     picture, question = pictures[1], QUESTIONS[0]
     trace = vlm.inspect(picture, question)
     np.testing.assert_allclose(budget(trace).share.sum(axis=1), 1, atol=1e-5)
+    for mode in MODES:
+        after = masking_sweep(vlm, picture, question, mode).after[0]
+        assert np.isfinite(after[vlm.whole_from if mode == "zero" else 0 :]).all()
+        assert mode == "knockout" or np.isnan(after[: vlm.whole_from]).all()
     places, values = image_maps(trace)
     assert len(places) == len(vlm.layers)
     region = hottest_window(values[0, :, 0].mean(axis=0), trace.grid.shape)

@@ -122,7 +122,7 @@ def paligemma():
 
 
 def _qwen(prefix: str, **vision):
-    """Both generations are configured alike but for the tower."""
+    """All generations are configured alike but for the tower."""
     import transformers
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
@@ -149,6 +149,7 @@ def _qwen(prefix: str, **vision):
             **ids(words),
             "vocab_size": len(words),
             "bos_token_id": None,
+            "head_dim": 12,
             "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 2, 2]},
         },
         **number,
@@ -168,6 +169,17 @@ def qwen2_5_vl():
         out_hidden_size=48,
         window_size=32,
         fullatt_block_indexes=[1],
+    )
+
+
+def qwen3_vl():
+    return _qwen(
+        "Qwen3VL",
+        hidden_size=32,
+        intermediate_size=64,
+        out_hidden_size=48,
+        num_position_embeddings=144,
+        deepstack_visual_indexes=[0],
     )
 
 
@@ -220,7 +232,9 @@ def smolvlm():
     return _idefics("SmolVLM")
 
 
-BUILDERS = {builder.__name__: builder for builder in (llava, paligemma, qwen2_vl, qwen2_5_vl, idefics3, smolvlm)}
+BUILDERS = {
+    builder.__name__: builder for builder in (llava, paligemma, qwen2_vl, qwen2_5_vl, qwen3_vl, idefics3, smolvlm)
+}
 
 
 def build(model_type: str, folder) -> None:

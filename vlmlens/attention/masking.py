@@ -182,7 +182,8 @@ def _masks(vlm: VLM, prepared: Prepared, mode: Mode, route: Route, window: int) 
     """What each layer's masking changes, and from which layer on."""
     if mode == "zero":
         image = tuple(np.flatnonzero(prepared.segments == Segment.IMAGE).tolist())
-        return {layer: Branch(layer, (Scale(layer, image, 0.0),)) for layer in _labels(vlm, prepared)}
+        layers = (layer for layer in _labels(vlm, prepared) if layer >= vlm.whole_from)  # before, more would follow
+        return {layer: Branch(layer, (Scale(layer, image, 0.0),)) for layer in layers}
     keys, rows = edges(prepared, route)
     found, half = {}, window // 2
     with_edges = readers(vlm, prepared, route)

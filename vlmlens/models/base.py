@@ -66,6 +66,7 @@ class VLM(ABC):
     variants_at_once = 32  # of one input, in one batch
     items_at_once = 100
     causal = False  # whether positions read only what comes before them
+    whole_from = 0  # the first layer that all of the picture has entered, and from which on a batch may grow
 
     def __init__(self) -> None:
         self.lock = threading.RLock()

@@ -32,6 +32,7 @@ class Family:
     written: Callable[[str, Any], str] | None = None
     # (prompt, tokenizer) -> what the processor makes of it before it repeats the image token
     causal: bool = True  # whether prompt positions read only what comes before them
+    whole_from: Callable[[Any], int] | None = None  # config -> the first layer after which no more of the picture comes
     alike: bool = True  # whether every picture becomes the same number of tokens
     second: bool = True  # whether the model was made for more than one picture
 
@@ -143,6 +144,14 @@ FAMILIES = {
         ),
         Family(name="Qwen2-VL", model_type="qwen2_vl", processor="Qwen2VLProcessor", **QWEN),
         Family(name="Qwen2.5-VL", model_type="qwen2_5_vl", processor="Qwen2_5_VLProcessor", **QWEN),
+        Family(
+            name="Qwen3-VL",
+            model_type="qwen3_vl",
+            processor="Qwen3VLProcessor",
+            # After each of its first layers more of the picture is added to the image tokens.
+            whole_from=lambda config: len(config.vision_config.deepstack_visual_indexes),
+            **QWEN,
+        ),
         Family(name="Idefics3", model_type="idefics3", **IDEFICS),
         Family(name="SmolVLM", model_type="smolvlm", **IDEFICS),
     )

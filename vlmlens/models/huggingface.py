@@ -73,6 +73,7 @@ class HuggingFaceVLM(VLM):
             raise ModelError(f"The weights in “{source}” lack {missing[0]}; download them again.")
         self.model = self.model.to(placed).requires_grad_(False).eval()
         self.causal = self.family.causal
+        self.whole_from = self.family.whole_from(config) if self.family.whole_from else 0
         self.tokenizer = self.processor.tokenizer
         self.image_token = int(getattr(config, self.family.image_token_id))
         lab = source_is_lab(name)
@@ -392,6 +393,9 @@ class HuggingFaceVLM(VLM):
         question = readable(question, MOST_QUESTION)
         if (token := self.tokenizer.convert_ids_to_tokens(self.image_token)) in question:
             raise QuestionError(f"The question holds {token}, which stands for the picture itself; leave it out.")
+        for token in self.tokenizer.all_special_tokens:
+            if token in question:
+                raise QuestionError(f"The question holds {token}, which {self.name} takes for a sign; leave it out.")
         return question
 
     def _image(self, picture: Picture) -> Image.Image:

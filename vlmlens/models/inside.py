@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from vlmlens.models.base import VLM
 from vlmlens.models.record import Prepared
 from vlmlens.progress import Progress
-from vlmlens.trace import Branch, Knockout, Site
+from vlmlens.trace import Branch, Edit, Knockout, Site
 from vlmlens.trace.capture import Flow, Recorder, recording
 
 Score = Callable[[Tensor], Tensor]  # logits [batch, candidate] to [batch]
@@ -27,6 +27,8 @@ def branched(
     """
     if branches and vlm.causal and all(_only_last(branch, prepared.length) for branch in branches):
         return _at_the_end(vlm, prepared, branches, progress)
+    if any(branch.layer < vlm.whole_from for branch in branches):
+        return _one_by_one(vlm, prepared, branches, progress)
     sites = vlm.sites(prepared)
     order = sorted(range(len(branches)), key=lambda i: branches[i].layer)
     clean = torch.zeros(0)
@@ -71,6 +73,26 @@ def _at_the_end(
                 edits += [replace(edit, keys=own[:, None] & edit.keys) for edit in knockouts]
             with recording(Recorder(sites, prepared.segments, {}, edits=edits)):
                 found.append(ending(len(chunk)).float().cpu())
+    logits = torch.cat(found)
+    return logits[0], logits[1:]
+
+
+def _one_by_one(
+    vlm: VLM, prepared: Prepared, branches: Sequence[Branch], progress: Progress | None = None
+) -> tuple[Tensor, Tensor]:
+    """As `branched`, a whole pass for each branch."""
+    layers = max(site.layer for site in vlm.sites(prepared).values()) + 1
+    found = []
+    for branch in (progress or Progress()).over([Branch(0, ()), *branches], len(branches) + 1, "pass"):
+        edits: list[Edit] = []
+        for edit in branch.edits:
+            if isinstance(edit, Knockout):
+                among = range(layers) if edit.layers is None else edit.layers
+                edits.append(replace(edit, layers=tuple(layer for layer in among if layer >= branch.layer)))
+            elif edit.layer >= branch.layer:
+                edits.append(edit)
+        with vlm.lock:
+            found.append(vlm.run(prepared, None, edits)[0])
     logits = torch.cat(found)
     return logits[0], logits[1:]
 
