@@ -20,6 +20,7 @@ from vlmlens.attribution.faithfulness import (
     random_maps,
     trust,
 )
+from vlmlens.errors import NotApplicable
 
 QUESTION = "what color is the circle?"
 
@@ -134,3 +135,14 @@ def test_it_costs_what_it_says(concat, scenes, monkeypatch):
     found = trust(case, np.arange(36.0))
     ends = 2 * 4 * len(range(0, found.draws, AT_ONCE))
     assert sum(counted) == passes(case) - (DRAWS - found.draws) * 2 * (len(found.curves.shares) - 1) * 4 + ends
+
+
+def test_where_pixels_have_no_cells_only_knock_outs_judge(concat, scenes, monkeypatch):
+    def refused(_prepared):
+        raise NotApplicable("tiles")
+
+    monkeypatch.setattr(concat, "eyes", refused)
+    found = trust(case_of(concat, scenes[0]), np.arange(36.0))
+    assert found.curves.ways == (KNOCKED_OUT,)
+    assert found.emptied.shape == (1,)
+    assert found.verdict in ("better than random", "no better than random")
