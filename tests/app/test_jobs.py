@@ -82,3 +82,24 @@ def test_work_that_another_session_waits_for_goes_on():
     one.run()
     assert job.done.wait(20)
     assert job.value == "finished"
+
+
+COMING_BACK = """
+import streamlit as st
+from vlmlens.ui.jobs import DIALOG, _come_back
+
+st.session_state.runs = st.session_state.get("runs", 0) + 1
+if st.session_state.runs == 1:
+    _come_back()
+st.write(f"run {st.session_state.runs}")
+"""
+
+
+def test_work_that_ends_does_not_close_a_dialog():
+    from vlmlens.ui.jobs import DIALOG
+
+    at = AppTest.from_string(COMING_BACK)
+    assert at.run().markdown[0].value == "run 2"
+    at = AppTest.from_string(COMING_BACK)
+    at.session_state[DIALOG] = True
+    assert at.run().markdown[0].value == "run 1"

@@ -6,6 +6,7 @@ import streamlit as st
 from vlmlens.lab.draw import draw
 from vlmlens.lab.sample import take
 from vlmlens.lab.scenes import BOARD, CELLS, COLORS, MOST_THINGS, SHAPES, SIZES, Scene, Thing
+from vlmlens.ui.jobs import DIALOG
 from vlmlens.ui.source import Source
 
 EMPTY = "—"
@@ -14,7 +15,11 @@ LOOKS = {
 }
 
 
-@st.dialog("Compose a lab scene", width="large", on_dismiss="ignore")
+def _closed() -> None:
+    st.session_state[DIALOG] = False
+
+
+@st.dialog("Compose a lab scene", width="large", on_dismiss=_closed)
 def compose(start: Scene) -> None:
     """A board of nine pickers beside the drawing; the scene is used when the person says so."""
     st.caption(f"Up to {MOST_THINGS} things, one a cell. Type in a cell to search, for instance “red circle”.")
@@ -44,6 +49,7 @@ def compose(start: Scene) -> None:
         st.image(draw(scene, 300), caption=_spoken(scene), width="stretch")
         if st.button("Use this scene", type="primary", width="stretch"):
             st.session_state.source = Source.of_scene(scene)
+            _closed()
             _forget()
             st.rerun()
 
@@ -51,6 +57,7 @@ def compose(start: Scene) -> None:
 def open_composer(start: Scene) -> None:
     """Start the dialog from this scene, not from where it was left."""
     _forget()
+    st.session_state[DIALOG] = True
     compose(start)
 
 

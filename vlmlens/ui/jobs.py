@@ -29,6 +29,8 @@ FIRST = 0.15  # seconds in which short work is done without a bar
 REDRAW = 0.15  # seconds between two drawings of what grows
 MOST_JOBS = 64  # kept results; a large model's trace takes tens of megabytes
 
+DIALOG = "dialog-open"  # in the session's state; a run of the whole page closes a dialog
+
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -112,7 +114,7 @@ def live(key: Hashable, label: str, task: Callable[[Progress], Iterator[T]], dra
     @st.fragment(run_every=None if last else REDRAW)
     def redraw() -> None:
         if job.done.is_set() and not last:
-            st.rerun(scope="app")
+            _come_back()
         if not last:
             _steer(job, key)
         if job.value is None:
@@ -195,7 +197,7 @@ def _bar(job: Job, key: Hashable) -> None:
     @st.fragment(run_every=0.4)
     def bar() -> None:
         if job.done.is_set():
-            st.rerun(scope="app")
+            _come_back()
         seconds = time.monotonic() - job.began
         told = [job.label, f"{seconds:.0f} s", job.progress.doing]
         st.progress(min(1.0, job.progress.fraction), " · ".join(filter(None, told)))
@@ -203,6 +205,12 @@ def _bar(job: Job, key: Hashable) -> None:
             job.progress.cancel()
 
     bar()
+
+
+def _come_back() -> None:
+    """Run the page anew, unless that would close a dialog in which a person is at work: then when it is closed."""
+    if not st.session_state.get(DIALOG):
+        st.rerun(scope="app")
 
 
 def in_words(error: BaseException) -> str:
