@@ -11,11 +11,13 @@ from vlmlens.attribution.faithfulness import (
     AT_ONCE,
     DRAWS,
     FILLS,
+    KNOCKED,
     KNOCKED_OUT,
     Curves,
     agreement,
     curves,
     filled,
+    knock_out,
     passes,
     random_maps,
     trust,
@@ -115,16 +117,21 @@ def test_the_verdict_follows_from_the_scores(concat, scenes):
 def test_an_answer_that_no_patch_moves_is_inconclusive(concat, scenes):
     case = case_of(concat, scenes[0])
     found = trust(case, np.arange(36.0))
-    still = replace(found, emptied=np.full_like(found.emptied, found.check.before))
+    still = replace(
+        found, curves=replace(found.curves, insertion=np.full_like(found.curves.insertion, found.check.before))
+    )
     assert still.verdict == "inconclusive"
     assert "nothing on it that a map could mark" in still.sentence()
 
 
-def test_it_costs_what_it_says(concat, scenes, monkeypatch):
-    case, counted = case_of(concat, scenes[0]), []
-    from vlmlens.attribution import faithfulness
+@pytest.mark.parametrize("tiled", [False, True])
+def test_it_costs_what_it_says(concat, scenes, monkeypatch, tiled):
+    """To the pass, for a map that no look ends early; the button of the page shows this number."""
+    from vlmlens.attribution import explain, faithfulness
 
-    plain = faithfulness.probability
+    case, counted = case_of(concat, scenes[0]), []
+    worth, plain = explain("shapley", case).cells(), faithfulness.probability
+    check = knock_out(case, worth)
 
     def counting(logits, *rest):
         counted.append(len(logits))
@@ -132,9 +139,13 @@ def test_it_costs_what_it_says(concat, scenes, monkeypatch):
 
     monkeypatch.setattr(faithfulness, "probability", counting)
     monkeypatch.setattr("vlmlens.models.base.probability", counting)
-    found = trust(case, np.arange(36.0))
-    ends = 2 * 4 * len(range(0, found.draws, AT_ONCE))
-    assert sum(counted) == passes(case) - (DRAWS - found.draws) * 2 * (len(found.curves.shares) - 1) * 4 + ends
+    monkeypatch.setattr(faithfulness, "_has_cells", lambda _case: not tiled)
+    monkeypatch.setattr(faithfulness, "HOPELESS", DRAWS + 1)
+    found = trust(case, worth, check=check)
+    assert found.check is check
+    assert sum(counted) == passes(case)
+    trust(case, worth)
+    assert sum(counted) == 2 * passes(case) + KNOCKED + 2
 
 
 def test_where_pixels_have_no_cells_only_knock_outs_judge(concat, scenes, monkeypatch):

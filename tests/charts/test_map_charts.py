@@ -39,7 +39,7 @@ def swept() -> Sweep:
 def judged() -> Trust:
     rng = np.random.default_rng(1)
     curves = Curves(("blur", "knock-out"), np.array([0, 0.1, 0.2]), rng.random((21, 2, 3)), rng.random((21, 2, 3)))
-    return Trust(curves, np.array([0.1, 0.2]), CausalCheck("red", (0, 1), 0.9, 0.3, (0.8, 0.9)))
+    return Trust(curves, CausalCheck("red", (0, 1), 0.9, 0.3, (0.8, 0.9)))
 
 
 @pytest.fixture

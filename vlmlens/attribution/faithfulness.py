@@ -69,8 +69,13 @@ class Trust:
     """What taking away and putting back did, for a map and for random maps of its smoothness."""
 
     curves: Curves  # the map's first, then the random maps'; fewer where fewer were enough to tell
-    emptied: np.ndarray  # [way], probability with the whole picture removed
     check: CausalCheck  # the hottest tenth knocked out, and as many patches that random maps mark
+
+    @property
+    def emptied(self) -> np.ndarray:
+        """Probability with the whole picture removed, [way]: where insertion begins."""
+        found: np.ndarray = self.curves.insertion[0, :, 0]
+        return found
 
     @property
     def beaten(self) -> int:
@@ -142,13 +147,14 @@ class Trust:
         return pd.concat(parts, ignore_index=True)
 
 
-def trust(case: Case, cells: np.ndarray, progress: Progress | None = None) -> Trust:
+def trust(case: Case, cells: np.ndarray, progress: Progress | None = None, check: CausalCheck | None = None) -> Trust:
     """Compare a map with 49 random maps of its smoothness, by what its order does to the answer.
 
     It ends after 17 or 34 where three of them score higher. Costs `passes(case)` forward passes at most.
 
     Args:
         cells: the map, [cell]; only its order counts.
+        check: what `knock_out` found of it; it is made, with 42 passes more, if not given.
     """
     progress = progress or Progress()
     cells = np.asarray(cells, float)
@@ -162,15 +168,16 @@ def trust(case: Case, cells: np.ndarray, progress: Progress | None = None) -> Tr
         if (found.scores[1:] >= found.scores[0]).sum() >= HOPELESS:
             break
     assert found is not None
-    progress.step(0.98, "knock-outs")
-    everything = np.ones((1, len(cells)), bool)
-    return Trust(found, _probabilities(case, fills, everything)[:, 0], knock_out(case, cells))
+    if check is None:
+        progress.step(0.98, "knock-outs")
+        check = knock_out(case, cells)
+    return Trust(found, check)
 
 
 def passes(case: Case) -> int:
-    """Forward passes of `trust`, at most."""
-    counts = len(_counts(case.trace.grid.cells))
-    return (1 + DRAWS) * 2 * counts * (len(FILLS) + 1) + len(FILLS) + 1 + KNOCKED + 2
+    """Forward passes of the comparison with random maps, at most."""
+    inner, ends = 2 * len(_counts(case.trace.grid.cells)) * (1 + DRAWS), 2 * len(range(0, DRAWS, AT_ONCE))
+    return (inner + ends) * (1 + (len(FILLS) if _has_cells(case) else 0))
 
 
 def curves(case: Case, fills: Tensor | None, maps: np.ndarray, progress: Progress | None = None) -> Curves:
@@ -236,16 +243,23 @@ def _probabilities(case: Case, fills: Tensor | None, taken: np.ndarray, progress
 
 def filled(case: Case) -> Tensor | None:
     """The fills, [fill, ...] as the vision encoder gets pictures; None where pixels do not belong to cells."""
-    try:
-        eyes = case.eyes
-    except NotApplicable:
+    if not _has_cells(case):
         return None
+    eyes = case.eyes
     scene = take("train", case.seed, 1)[0].scene
     donor = case.vlm.prepare(as_image(scene) if case.vlm.info.lab else draw(scene, 336), case.question)
     other = case.vlm.eyes(donor).pixels
     if other.shape != eyes.pixels.shape:  # pictures of other proportions become other shapes in some families
         other = torch.flip(eyes.pixels, dims=[axis for axis in range(1, eyes.cells.ndim) if eyes.cells.shape[axis] > 1])
     return torch.cat([plain_fill(eyes), _blurred(eyes), other])
+
+
+def _has_cells(case: Case) -> bool:
+    """Whether pixels belong to cells in this model."""
+    try:
+        return bool(case.eyes)
+    except NotApplicable:
+        return False
 
 
 def _blurred(eyes: Eyes) -> Tensor:

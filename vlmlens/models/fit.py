@@ -37,13 +37,16 @@ class Fit:
         )
 
 
-def fit(config: Any, device: torch.device, dtype: torch.dtype) -> Fit:
-    """Count a model's weights without making them."""
+def fit(parameters: int, device: torch.device, dtype: torch.dtype) -> Fit:
+    name = str(dtype).removeprefix("torch.")
+    return Fit(parameters, name, str(device), parameters * dtype.itemsize, free_memory(device))
+
+
+def count_parameters(config: Any) -> int:
+    """How many a model has, counted without making them."""
     with torch.device("meta"):
         shell = AutoModelForImageTextToText.from_config(copy.deepcopy(config))  # it changes its config
-    count = sum(parameter.numel() for parameter in shell.parameters())
-    name = str(dtype).removeprefix("torch.")
-    return Fit(count, name, str(device), count * dtype.itemsize, free_memory(device))
+    return sum(parameter.numel() for parameter in shell.parameters())
 
 
 def choose_dtype(config: Any, device: torch.device, asked: torch.dtype | None) -> torch.dtype:
@@ -54,13 +57,12 @@ def choose_dtype(config: Any, device: torch.device, asked: torch.dtype | None) -
     """
     stored = getattr(config, "dtype", None) or getattr(config.get_text_config(), "dtype", None) or torch.float32
     wanted = [asked] if asked is not None else [torch.float32, stored] if device.type == "cpu" else [stored]
-    tried = [fit(config, device, dtype) for dtype in dict.fromkeys(wanted)]
-    for dtype, found in zip(dict.fromkeys(wanted), tried, strict=True):
-        if found.fits:
+    parameters = count_parameters(config)
+    for dtype in wanted:
+        last = fit(parameters, device, dtype)
+        if last.fits:
             return dtype
-    last = tried[-1]
-    half = last.parameters * 2 * SPARE
-    small = last.dtype == "float32" and last.free is not None and half <= last.free
+    small = last.dtype == "float32" and fit(parameters, device, torch.bfloat16).fits
     way_out = "dtype bfloat16 would fit" if small else "take a smaller model, another device, or free some memory"
     raise ModelError(f"It will not fit: {last.sentence()}; {way_out}.")
 

@@ -45,7 +45,7 @@ def badge(request: Request, choice: Choice, case: Case, found: Map, place: int) 
 
     def work(progress: Progress) -> Trust:
         time.sleep(LULL)
-        return trust(case, cells, progress)
+        return trust(case, cells, progress, check)
 
     try:
         judged = result(("trust", *key), "Random maps", work, group="trust", patience=HURRY)
