@@ -16,18 +16,12 @@ from scipy.ndimage import gaussian_filter
 import vlmlens
 from vlmlens.attribution import Case
 from vlmlens.attribution.faithfulness import trust
+from vlmlens.attribution.ground_truth import relevant_cells
 from vlmlens.lab.evaluate import wilson
 from vlmlens.lab.sample import items
-from vlmlens.lab.scenes import BOARD, Scene
+from vlmlens.lab.scenes import Scene
 
 KINDS = ("color", "shape", "size", "where")
-
-
-def true_map(cell: int, shape: tuple[int, int]) -> np.ndarray:
-    """1 where a patch lies in a cell of the board, [patch]."""
-    rows, columns = ((np.arange(side) + 0.5) / side * BOARD for side in shape)
-    inside = (rows.astype(int)[:, None] == cell // BOARD) & (columns.astype(int) == cell % BOARD)
-    return inside.astype(float).ravel()
 
 
 def random_map(shape: tuple[int, int], smooth: bool, rng: np.random.Generator) -> np.ndarray:
@@ -49,7 +43,7 @@ def main(model: str, count: int) -> None:
         left = vlm.probabilities([without], [item.question.text])[0, best.candidate]
         hangs.append(bool(left <= best.probability / 2))
         case = Case(vlm, item.scene, item.question.text, trace, seed=number)
-        found["true object"].append(trust(case, true_map(cell, trace.grid.shape)).verdict)
+        found["true object"].append(trust(case, relevant_cells(item.question, item.scene, trace.grid)).verdict)
         found["random map"].append(trust(case, random_map(trace.grid.shape, number % 2 == 0, rng)).verdict)
         if number + 1 in (10, 20, 50, count):
             report(f"{model}, {number + 1} questions", found)

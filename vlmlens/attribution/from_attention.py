@@ -16,7 +16,7 @@ from vlmlens.attribution.case import Case, Map, single
 from vlmlens.errors import NotApplicable
 from vlmlens.models.inside import whole
 from vlmlens.progress import Progress
-from vlmlens.trace import Place
+from vlmlens.trace import Place, Trace
 
 SHARE = "of the attention"
 UNSEEN = "No row of {} looks at the picture where the answer is read; there is no map."
@@ -25,12 +25,17 @@ LAB_NEUTRAL = "how many objects are there"  # what the lab's vocabulary has for 
 
 
 def raw(case: Case, progress: Progress) -> Map:
-    places, values = _places(case)
-    return Map("raw", _labels(places), values, SHARE, first=default_place(case.trace))
+    return raw_map(case.trace)
+
+
+def raw_map(trace: Trace) -> Map:
+    """The attention that a trace holds, as a map. Raises NotApplicable where no row of the answer sees the picture."""
+    places, values = _places(trace)
+    return Map("raw", _labels(places), values, SHARE, first=default_place(trace))
 
 
 def sink_removed(case: Case, progress: Progress) -> Map:
-    places, values = _places(case)
+    places, values = _places(case.trace)
     count = len(sink_parts(case.trace).registers)
     note = f"{count} of {case.trace.grid.cells} patches are sinks and were set to 0."
     return Map(
@@ -45,7 +50,7 @@ def sink_removed(case: Case, progress: Progress) -> Map:
 
 
 def relative_map(case: Case, progress: Progress) -> Map:
-    places, _ = _places(case)
+    places, _ = _places(case.trace)
     asked = LAB_NEUTRAL if case.vlm.info.lab else NEUTRAL
     progress.step(0, "the neutral question")
     found = relative(case.trace, case.vlm.inspect(case.picture, asked))[:, None].astype(np.float32)
@@ -79,13 +84,11 @@ def value_weighted(case: Case, progress: Progress) -> Map:
     return Map("value-weighted", labels, values[seen], "norm of the update", first=int(peak.argmax()))
 
 
-def _places(case: Case) -> tuple[tuple[Place, ...], np.ndarray]:
+def _places(trace: Trace) -> tuple[tuple[Place, ...], np.ndarray]:
     """The places that see the picture, with the answering row's attention [place, head, cell]."""
-    places, values = image_maps(case.trace)
+    places, values = image_maps(trace)
     if not places:
-        raise NotApplicable(
-            f"No row of {case.vlm.name} looks at the picture where the answer is read; there is no map."
-        )
+        raise NotApplicable(UNSEEN.format(trace.model))
     return places, values[:, :, 0]
 
 

@@ -10,22 +10,26 @@ from typing import Any
 from vlmlens.trace.segments import Grid
 
 
+def decoder_layers(config: Any) -> int:
+    return int(config.text_config.num_hidden_layers)
+
+
 @dataclass(frozen=True)
 class Family:
-    """One row. Module names may hold `{i}` for the number of a layer."""
+    """One row; it says what differs from the rest. Module names may hold `{i}` for the number of a layer."""
 
     name: str  # for people
     model_type: str  # config.model_type
-    layer: str  # a decoder layer, whose input states can be replaced
-    attention: str  # its attention module
-    norm: str  # after the last layer
-    head: str  # from there to the logits
     projector: str  # its output: the image tokens [picture, token, width] as they enter the decoder
     prompt: str  # used where the processor brings no chat template
-    image_token_id: str  # attribute of the config
-    layers: Callable[[Any], int]  # config -> how many decoder layers
     grid: Callable[[Mapping[str, Any], Any, Any, tuple[int, int]], Grid]
     # (inputs, processor, positions of the image tokens, size of the first picture) -> where that one's lie
+    layer: str = "model.language_model.layers.{i}"  # a decoder layer, whose input states can be replaced
+    attention: str = "model.language_model.layers.{i}.self_attn"  # its attention module
+    norm: str = "model.language_model.norm"  # after the last layer
+    head: str = "lm_head"  # from there to the logits
+    image_token_id: str = "image_token_id"  # attribute of the config
+    layers: Callable[[Any], int] = decoder_layers  # config -> how many there are
     decoders: tuple[str, ...] = ()  # config.text_config.model_type, where the family has others that are not covered
     processor: str = ""  # its class, where it is to be loaded without the half that reads videos
     options: Mapping[str, Any] = field(default_factory=dict)  # for the processor, at every call
@@ -81,15 +85,9 @@ def _get(size: Any, name: str) -> Any:
 
 
 QWEN: dict[str, Any] = {  # what its generations share
-    "layer": "model.language_model.layers.{i}",
-    "attention": "model.language_model.layers.{i}.self_attn",
-    "norm": "model.language_model.norm",
-    "head": "lm_head",
     "projector": "model.visual.merger",
     "prompt": "<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>{question}<|im_end|>\n"
     "<|im_start|>assistant\n",
-    "image_token_id": "image_token_id",
-    "layers": lambda config: config.text_config.num_hidden_layers,
     "grid": merged_grid,
     "alike": False,
 }
@@ -98,11 +96,8 @@ IDEFICS: dict[str, Any] = {  # SmolVLM is built like Idefics 3; its own processo
     "layer": "model.text_model.layers.{i}",
     "attention": "model.text_model.layers.{i}.self_attn",
     "norm": "model.text_model.norm",
-    "head": "lm_head",
     "projector": "model.connector",
     "prompt": "<|im_start|>User:<image>{question}<end_of_utterance>\nAssistant:",
-    "image_token_id": "image_token_id",
-    "layers": lambda config: config.text_config.num_hidden_layers,
     "grid": squeezed_grid,
     "processor": "Idefics3Processor",
     # The whole picture, squeezed to a square, and no tiles of it: every spot of the picture is then in one token.
@@ -115,27 +110,15 @@ FAMILIES = {
         Family(
             name="LLaVA-1.5",
             model_type="llava",
-            layer="model.language_model.layers.{i}",
-            attention="model.language_model.layers.{i}.self_attn",
-            norm="model.language_model.norm",
-            head="lm_head",
             projector="model.multi_modal_projector",
             prompt="USER: <image>\n{question} ASSISTANT:",
-            image_token_id="image_token_id",
-            layers=lambda config: config.text_config.num_hidden_layers,
             grid=centre_crop_grid,
         ),
         Family(
             name="PaliGemma",
             model_type="paligemma",
-            layer="model.language_model.layers.{i}",
-            attention="model.language_model.layers.{i}.self_attn",
-            norm="model.language_model.norm",
-            head="lm_head",
             projector="model.multi_modal_projector",
             prompt="<image>answer en {question}",
-            image_token_id="image_token_id",
-            layers=lambda config: config.text_config.num_hidden_layers,
             grid=centre_crop_grid,  # it crops nothing: the picture is squeezed to a square
             decoders=("gemma",),
             written=bos_after_the_picture,

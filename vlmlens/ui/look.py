@@ -94,6 +94,13 @@ def explain(title: str, text: str) -> None:
         st.markdown(f"**{title}**\n\n{text}")
 
 
+def verdict(question: str, word: str, color: str, help_: tuple[str, str]) -> None:
+    """A question with its answer in a word, and the `?` of it."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown(f"**{question}** &nbsp; :{color}-badge[{word}]", width="content")
+        explain(*help_)
+
+
 def titled(title: str, help_: tuple[str, str]) -> None:
     """A sentence with its `?`: definition, paper, what it cannot tell."""
     name, text = help_

@@ -9,7 +9,6 @@ from vlmlens.attention import (
     budget,
     causal_check,
     contributions,
-    default_place,
     hottest_window,
     image_maps,
     sinks,
@@ -24,8 +23,8 @@ from vlmlens.progress import Progress
 from vlmlens.trace import Segment, Trace
 from vlmlens.ui import words
 from vlmlens.ui.jobs import result
-from vlmlens.ui.look import VERDICTS, chart, explain, head_start
-from vlmlens.ui.picture import ATTENTION, Maps, Selection, Token, Tool, picture
+from vlmlens.ui.look import VERDICTS, chart, explain, head_start, verdict
+from vlmlens.ui.picture import Maps, Selection, Token, Tool, picture
 from vlmlens.ui.pool import get, here
 from vlmlens.ui.request import Request
 
@@ -63,14 +62,6 @@ def notices(request: Request, vlm: VLM) -> None:
         )
     elif normalise(request.question) not in by_text():
         st.info("Lab models never saw a question of this wording; what they answer to it means little.")
-
-
-def raw(trace: Trace) -> Map | None:
-    """The attention that a trace holds, as a map; None where no row of the answer sees the picture."""
-    places, values = image_maps(trace)
-    if not places:
-        return None
-    return Map("raw", tuple(p.label for p in places), values[:, :, 0], ATTENTION, first=default_place(trace))
 
 
 def picture_with_maps(
@@ -179,9 +170,7 @@ def check(request: Request, trace: Trace, region: tuple[int, ...], what: str) ->
 
     found = result(("check", vlm.name, request.source, request.question, region), "Hiding regions", work)
     shape, word, color = VERDICTS[found.verdict]
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown(f"**Did looking matter?** &nbsp; :{color}-badge[{shape} {word}]", width="content")
-        explain(*words.CAUSAL)
+    verdict("Did looking matter?", f"{shape} {word}", color, words.CAUSAL)
     st.markdown(found.sentence(what))
     chart(charts.causal(found))
     return found

@@ -6,9 +6,10 @@ from typing import Any
 
 import streamlit as st
 
-from vlmlens.attention import CausalCheck, default_place, image_maps
+from vlmlens.attention import CausalCheck
 from vlmlens.attribution import Case, Map
 from vlmlens.attribution.faithfulness import Trust
+from vlmlens.attribution.from_attention import raw_map
 from vlmlens.trace import Trace
 from vlmlens.ui import results
 from vlmlens.ui.inspect import badge, contrast, second, sweep, truth
@@ -41,10 +42,11 @@ def show(request: Request, seen: Any, found: Any) -> Shown | None:
         spot = st.container()
         drawn: tuple[Case, Map, int] | None = None
         with guard():
-            found_map = map_of(request, trace, choice)
+            case = case_of(request, trace, choice)
+            found_map = map_of(request, case, choice)
             with spot:
                 place = pick_slice(found_map, trace)
-            drawn = case_of(request, trace, choice), found_map, place
+            drawn = case, found_map, place
         region = _picture(request, trace, drawn)
         with found, guard():
             results.notices(request, vlm)
@@ -120,12 +122,12 @@ def show_beside(request: Request) -> None:
                 st.subheader(name, anchor=False)
                 trace = results.inspect(request, name)
                 results.answer(trace, request.source.scene)
-                place = default_place(trace)
-                raw = results.raw(trace)
-                hottest = results.region_of(trace, place) if raw else ()
-                results.picture_with_maps(request, trace, f"picture-{name}", raw, hottest, place)
-                if hottest:
-                    what = f"the hottest region of {image_maps(trace)[0][place].label.split(':')[0]}"
+                if (raw := _raw(trace)) is None:
+                    results.picture_with_maps(request, trace, f"picture-{name}", None)
+                else:
+                    hottest = results.region_of(trace, raw.first)
+                    results.picture_with_maps(request, trace, f"picture-{name}", raw, hottest, raw.first)
+                    what = f"the hottest region of {raw.labels[raw.first].split(':')[0]}"
                     results.check(request, trace, hottest, what)
                 results.budgets(trace, name)
 
@@ -133,12 +135,8 @@ def show_beside(request: Request) -> None:
 def show_saved(trace: Trace, seen: Any, found: Any) -> None:
     """A trace from a file: everything but what needs the model."""
     with seen:
-        raw = results.raw(trace)
-        place = 0
-        if raw is None:
-            st.info("No row of this model looks at the picture where the answer is read; there is no map to draw.")
-        else:
-            place = pick_slice(raw, trace)
+        raw = _raw(trace)
+        place = 0 if raw is None else pick_slice(raw, trace)
         results.picture_with_maps(None, trace, "picture-saved", raw, (), place)
     with found:
         st.info(
@@ -148,6 +146,14 @@ def show_saved(trace: Trace, seen: Any, found: Any) -> None:
         results.answer(trace, None)
         results.budgets(trace, "saved")
         save(None, trace, None if raw is None else (raw, place, Choice("raw")), None, None)
+
+
+def _raw(trace: Trace) -> Map | None:
+    """The attention that a trace holds; None, and why, where there is no map of it."""
+    found: Map | None = None
+    with guard():
+        found = raw_map(trace)
+    return found
 
 
 def opened_trace() -> Trace | None:

@@ -13,7 +13,7 @@ from vlmlens.progress import Cancelled, Progress
 from vlmlens.ui import words
 from vlmlens.ui.inspect.choice import Choice
 from vlmlens.ui.jobs import result
-from vlmlens.ui.look import chart, explain
+from vlmlens.ui.look import chart, verdict
 from vlmlens.ui.request import Request
 
 if TYPE_CHECKING:
@@ -60,9 +60,8 @@ def badge(request: Request, choice: Choice, case: Case, found: Map, place: int) 
 
 
 def _title(spot: "st.delta_generator.DeltaGenerator", word: str, color: str) -> None:
-    with spot.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown(f"**Can this map be trusted?** &nbsp; :{color}-badge[{word}]", width="content")
-        explain(*words.TRUST)
+    with spot.container():
+        verdict("Can this map be trusted?", word, color, words.TRUST)
 
 
 def _removed(check: CausalCheck) -> str:

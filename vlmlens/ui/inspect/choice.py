@@ -74,10 +74,9 @@ def pick_slice(found: Map, trace: Trace) -> int:
     return found.labels.index(str(chosen))
 
 
-def map_of(request: Request, trace: Trace, choice: Choice) -> Map:
+def map_of(request: Request, case: Case, choice: Choice) -> Map:
     """The map, computed once; NotApplicable where the method has none for this model."""
-    case = case_of(request, trace, choice)
-    key = ("map", trace.model, request.source, request.question, choice)
+    key = ("map", case.trace.model, request.source, request.question, choice)
     return result(key, f"Map: {choice.method}", lambda progress: explain(choice.method, case, progress))
 
 
@@ -101,14 +100,20 @@ def swept(request: Request, trace: Trace) -> Sweep:
 
     As in benchmarks/maps.py.
     """
-    vlm, content = results.model(trace.model), request.source.load()
-    items = take("validation", 0, PROBES) if vlm.info.lab else []
-    scenes: list[Picture] = [item.scene for item in items] or [content]
-    questions = [item.question.text for item in items] or [request.question]
-    key = ("fusion layers", vlm.name, None if items else (request.source, request.question))
+    vlm = results.model(trace.model)
+    pictures, questions = probes(request, "validation", 0, PROBES if vlm.info.lab else 0)
+    key = ("fusion layers", vlm.name, None if vlm.info.lab else (request.source, request.question))
     return result(
-        key, "Fusion layers", lambda progress: masking_sweep(vlm, scenes, questions, "zero", progress=progress)
+        key, "Fusion layers", lambda progress: masking_sweep(vlm, pictures, questions, "zero", progress=progress)
     )
+
+
+def probes(request: Request, split: str, seed: int, count: int) -> tuple[list[Picture], list[str]]:
+    """Pictures and questions of so many lab items; the request's own for none."""
+    if not count:
+        return [request.source.load()], [request.question]
+    items = take(split, seed, count)
+    return [item.scene for item in items], [item.question.text for item in items]
 
 
 def _told(names: list[str]) -> str:

@@ -8,7 +8,7 @@ import streamlit as st
 from vlmlens.attribution import METHODS
 from vlmlens.attribution.faithfulness import Trust, agreement
 from vlmlens.ui import results, words
-from vlmlens.ui.inspect.choice import Choice, map_of
+from vlmlens.ui.inspect.choice import Choice, case_of, map_of
 from vlmlens.ui.look import titled
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ def draw(shown: "Shown", _trust: Trust | None) -> None:
     left, right = st.columns(2, gap="medium")
     with right:
         name = str(st.selectbox("Second map", others, key="second-map", bind="query-params"))
-        other = map_of(shown.request, shown.trace, Choice(name, shown.choice.against))
+        choice = Choice(name, shown.choice.against)
+        other = map_of(shown.request, case_of(shown.request, shown.trace, choice), choice)
         if st.session_state.get("second-slice") not in other.labels:
             st.session_state["second-slice"] = other.labels[other.first]
         chosen = st.selectbox("Its layer", other.labels, key="second-slice", disabled=len(other.labels) == 1)

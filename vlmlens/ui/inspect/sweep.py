@@ -9,12 +9,11 @@ import streamlit as st
 from vlmlens import charts
 from vlmlens.attention import MODES, Mode, Sweep, routes, sweeping
 from vlmlens.attribution.faithfulness import Trust
-from vlmlens.lab.sample import take
 from vlmlens.models import VLM, Picture, as_image
 from vlmlens.progress import Progress
 from vlmlens.trace import Trace
 from vlmlens.ui import results, words
-from vlmlens.ui.inspect.choice import WANTED
+from vlmlens.ui.inspect.choice import WANTED, probes
 from vlmlens.ui.jobs import live
 from vlmlens.ui.look import chart, titled
 from vlmlens.ui.save import save_all
@@ -39,14 +38,12 @@ class Asked:
 
 def draw(shown: "Shown", _trust: Trust | None) -> None:
     request, trace = shown.request, shown.trace
-    vlm, content = results.model(trace.model), request.source.load()
-    asked = _pick(vlm, content, request.question)
+    vlm = results.model(trace.model)
+    asked = _pick(vlm, request.source.load(), request.question)
 
     def task(progress: Progress) -> Iterator[Sweep]:
-        items = take("test", 11, asked.items)
-        scenes: list[Picture] = [item.scene for item in items] or [content]
-        questions = [item.question.text for item in items] or [request.question]
-        return sweeping(vlm, scenes, questions, asked.mode, asked.route, asked.window, progress)
+        pictures, questions = probes(request, "test", 11, asked.items)
+        return sweeping(vlm, pictures, questions, asked.mode, asked.route, asked.window, progress)
 
     where = (request.source, request.question) if not asked.items else ()
 
