@@ -66,8 +66,9 @@ def load(name: str, device: str = "auto", dtype: str = "auto") -> VLM:
             vlm = LabVLM(name)
     else:
         from vlmlens.models.huggingface import HuggingFaceVLM
+        from vlmlens.models.loading import open_model
 
-        vlm = HuggingFaceVLM(name, device=device, dtype=dtype)
+        vlm = HuggingFaceVLM(open_model(name, device, dtype))
     try:
         vlm.check()
     except UserError:
