@@ -9,14 +9,14 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from transformers import AutoConfig, AutoModelForImageTextToText
+from transformers import AutoConfig, AutoModelForImageTextToText, BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
 
 from vlmlens.errors import ModelError, UserError, first_line
 from vlmlens.models import cache
-from vlmlens.models.device import pick_device, pick_dtype
+from vlmlens.models.device import pick_device, pick_precision
 from vlmlens.models.families import FAMILIES, Family, known
-from vlmlens.models.fit import GIB, choose_dtype
+from vlmlens.models.fit import GIB, SPREAD, WHOLE, Fit, check_fit
 from vlmlens.models.processor import load_processor
 from vlmlens.models.source import Files, check_weights, find
 from vlmlens.progress import Progress
@@ -51,26 +51,28 @@ def open_model(
     Raises ModelError, or Cancelled; either way nothing that was half loaded is kept.
     """
     progress = progress or Progress()
-    placed, asked = pick_device(device), pick_dtype(dtype)
+    placed = pick_device(device)
+    asked = pick_precision(dtype, placed)
     files = find(name, revision, progress)
     family, config = read_family(files)
     check_weights(files)
     sizes = tensor_sizes(files)
     try:
         with _loading:
-            precision = choose_dtype(config, placed, asked)
             processor = load_processor(str(files.folder), family.processor)
+            where = placement(check_fit(config, processor, family, placed, asked), placed, family)
             with watched_reading(sizes, progress):
                 model, loading = AutoModelForImageTextToText.from_pretrained(
                     files.folder,
                     attn_implementation="vlmlens",
                     use_safetensors=True,
                     trust_remote_code=False,
-                    dtype=precision,
                     output_loading_info=True,
+                    **where,
                 )
-            progress.step(1.0, f"moving it to {placed}")
-            model = model.to(placed)
+            if "device_map" not in where:
+                progress.step(1.0, f"moving it to {placed}")
+                model = model.to(placed)
     except UserError as error:
         forget(error)
         raise
@@ -105,6 +107,23 @@ def read_family(files: Files) -> tuple[Family, Any]:
             f"{' or '.join(family.decoders)}."
         )
     return family, config
+
+
+def placement(fit: Fit, device: torch.device, family: Family) -> dict[str, Any]:
+    """What `from_pretrained` is told of precision and place."""
+    told: dict[str, Any] = {"dtype": fit.precision.dtype}
+    if fit.precision.bits is not None:
+        told["device_map"] = {"": device}
+        told["quantization_config"] = BitsAndBytesConfig(
+            load_in_8bit=fit.precision.bits == 8,
+            load_in_4bit=fit.precision.bits == 4,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_compute_dtype=fit.precision.dtype,
+            llm_int8_skip_modules=[family.head, *WHOLE],
+        )
+    if fit.device == SPREAD:
+        told["device_map"] = "auto"
+    return told
 
 
 def tensor_sizes(files: Files) -> dict[str, tuple[str, int]]:
