@@ -89,9 +89,10 @@ def test_a_suggestion_is_taken_into_the_box(start):
     assert at.selectbox(key="model").value == "Qwen/Qwen2-VL-2B-Instruct"
 
 
-def test_a_session_that_ends_lets_go_of_its_model(start, settle, folder):
+def test_a_session_that_ends_lets_go_of_its_model(start, settle, folder, monkeypatch):
     from streamlit.runtime.caching.cache_resource_api import _resource_caches
 
+    monkeypatch.setattr(pool, "GRACE", 0)
     at = start(folder)
     settle(button(at, "Load").click().run())
     assert pool.here(folder)

@@ -39,6 +39,7 @@ gc.freeze()
 pool.get("lab:llava")  # what the libraries keep is theirs
 pool.give_back()
 before = resident()
+pool.GRACE = 0
 loads, load = [], pool.load
 pool.load = lambda *args, **options: loads.append(args) or load(*args, **options)
 
@@ -95,6 +96,7 @@ def loads(monkeypatch):
     monkeypatch.setattr(pool, "give_back", lambda: None)
     monkeypatch.setattr(pool, "_models", type(pool._models)())
     monkeypatch.setattr(pool, "_sessions", {})
+    monkeypatch.setattr(pool, "GRACE", 0)
     return found
 
 
@@ -132,6 +134,21 @@ def test_what_another_session_has_asked_stays_and_lab_models_stay(loads):
     pool.leave("two")
     assert [name for name in ("a", "b", "lab:concat") if pool.here(name)] == ["lab:concat"]
     pool.leave("nobody")
+
+
+def test_a_browser_that_is_reloaded_finds_its_model_where_it_was(loads, monkeypatch):
+    monkeypatch.setattr(pool, "GRACE", 0.05)
+    pool.hold("before", ["a", "b"])
+    pool.get("a")
+    pool.get("b")
+    pool.leave("before")
+    pool.hold("after", ["a"])
+    for _ in range(100):
+        if not pool.here("b"):
+            break
+        time.sleep(0.02)
+    assert pool.here("a")
+    assert not pool.here("b")
 
 
 @pytest.mark.parametrize("error", [ModelError("no"), Cancelled("stopped"), MemoryError()])

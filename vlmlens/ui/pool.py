@@ -2,7 +2,7 @@
 
 A session holds the models that it is asking at the moment, and remembers which it has asked. Where memory is short, or
 there are more than `MOST_LARGE`, the least recently asked model goes that no session holds. When a session ends, what
-no other session has asked goes with it. Lab models are small and stay.
+no other session has asked goes soon after it. Lab models are small and stay.
 
 Knows nothing of Streamlit, so that the launcher can warm it before the first page.
 """
@@ -25,6 +25,7 @@ from vlmlens.progress import Progress
 
 DEFAULT = "lab:concat"
 PAUSE = 4.0  # seconds before each model that nobody has asked for yet
+GRACE = 30.0  # seconds
 MOST_LARGE = 2  # models other than the lab's kept at once, unless more are held
 
 
@@ -89,12 +90,28 @@ def hold(session: str, names: Iterable[str]) -> None:
 
 
 def leave(session: str) -> None:
-    """A session has ended: what only it has asked is let go."""
+    """A session has ended: what only it has asked is let go, unless somebody asks it within `GRACE`.
+
+    A browser that is reloaded ends one session and begins another.
+    """
     with _lock:
         asked = _sessions.pop(session, Session()).asked
-        others = set().union(*(other.asked for other in _sessions.values()))
-    for name in asked - others:
-        if not name.startswith("lab:"):
+    names = [name for name in asked if not name.startswith("lab:")]
+    if not names:
+        return
+    if not GRACE:
+        _let_go(names)
+        return
+    timer = threading.Timer(GRACE, _let_go, [names])
+    timer.daemon = True
+    timer.start()
+
+
+def _let_go(names: list[str]) -> None:
+    with _lock:
+        wanted = set().union(*(session.asked for session in _sessions.values()))
+    for name in names:
+        if name not in wanted:
             drop(name)
 
 
