@@ -3,6 +3,7 @@
 A row is tested by existing: it needs a builder in `tiny.py`.
 """
 
+import io
 import itertools
 import json
 import re
@@ -22,7 +23,7 @@ import vlmlens
 from vlmlens.attention import MODES, budget, causal_check, hottest_window, image_maps, masking_sweep
 from vlmlens.attribution import METHODS, Case, explain
 from vlmlens.errors import ModelError, NotApplicable, QuestionError
-from vlmlens.models import VLM
+from vlmlens.models import VLM, as_image
 from vlmlens.models.families import FAMILIES
 from vlmlens.models.inside import branched
 from vlmlens.trace import Branch, Knockout, Replace, Scale, Segment, Watch
@@ -214,12 +215,32 @@ def entering(vlm, picture):
     return found[0][ready.grid.placed], ready.grid
 
 
-@pytest.mark.parametrize(("height", "width"), [(300, 300), (300, 600), (500, 300)], ids=["square", "wide", "tall"])
-def test_a_spot_changes_most_the_token_whose_box_holds_it(kind, blinkered, height, width):
+def turned(pixels):
+    """As a phone held upright saves it: the sensor's rows, and a note of how to turn them."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).transpose(Image.Transpose.ROTATE_90).save(
+        buffer, "JPEG", quality=95, subsampling=0, exif=exif
+    )
+    return as_image(buffer.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "come_in"),
+    [
+        (300, 300, Image.fromarray),
+        (300, 600, Image.fromarray),
+        (500, 300, Image.fromarray),
+        (500, 300, turned),
+    ],
+    ids=["square", "wide", "tall", "turned"],
+)
+def test_a_spot_changes_most_the_token_whose_box_holds_it(kind, blinkered, height, width, come_in):
     vlm = blinkered(kind)
     rng = np.random.default_rng(0)
     pixels = rng.integers(100, 156, (height, width, 3), dtype=np.uint8)
-    before, grid = entering(vlm, Image.fromarray(pixels))
+    before, grid = entering(vlm, come_in(pixels))
     assert grid.size == (width, height)
     found = []
     for _ in range(TRIALS):
@@ -228,7 +249,7 @@ def test_a_spot_changes_most_the_token_whose_box_holds_it(kind, blinkered, heigh
         x, y = int(rng.integers(left + 2, right - 16)), int(rng.integers(top + 2, bottom - 16))
         spotted = pixels.copy()
         spotted[y : y + 14, x : x + 14] = rng.integers(0, 2, 3) * 255
-        after, _ = entering(vlm, Image.fromarray(spotted))
+        after, _ = entering(vlm, come_in(spotted))
         changed = (after - before).norm(dim=-1).numpy()
         hits = [changed[: grid.cells].argmax() == cell]
         if grid.wide:
@@ -236,6 +257,29 @@ def test_a_spot_changes_most_the_token_whose_box_holds_it(kind, blinkered, heigh
             hits.append(left <= x + 7 <= right and top <= y + 7 <= bottom)
         found.append(all(hits))
     assert np.mean(found) >= 0.95
+
+
+def test_a_picture_with_too_many_tiles_is_scaled_down_and_stays_in_place(blinkered):
+    """LLaVA-OneVision blends neighbouring cells then: a spot may change most the token next to the one that holds it."""
+    vlm = blinkered("llava_onevision")
+    model, rng = vlm.model.model, np.random.default_rng(0)
+    pixels = rng.integers(100, 156, (500, 300, 3), dtype=np.uint8)
+    vlm.processor.vision_aspect_ratio = model.config.vision_aspect_ratio = "anyres_max_1"
+    try:
+        before, grid = entering(vlm, Image.fromarray(pixels))
+        assert 1 < grid.cells < 60
+        far = []
+        for _ in range(TRIALS):
+            x, y = rng.integers(20, 280), rng.integers(20, 480)
+            spotted = pixels.copy()
+            spotted[y - 15 : y + 15, x - 15 : x + 15] = rng.integers(0, 2, 3) * 255
+            after, _ = entering(vlm, Image.fromarray(spotted))
+            left, top, right, bottom = grid.boxes[(after - before).norm(dim=-1)[: grid.cells].argmax()]
+            far.append(max(abs(x - (left + right) / 2) / (right - left), abs(y - (top + bottom) / 2) / (bottom - top)))
+        assert np.quantile(far, 0.95) < 1
+        assert np.median(far) < 0.5
+    finally:
+        vlm.processor.vision_aspect_ratio = model.config.vision_aspect_ratio = "anyres_max_9"
 
 
 def test_neighbours_in_a_batch_are_nobodys_business(vlm, pictures):
