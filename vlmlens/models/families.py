@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from vlmlens.models import grids
+from vlmlens.models import canvas, grids
+from vlmlens.models.canvas import Canvas
 from vlmlens.trace.segments import Grid
 
 
@@ -25,6 +26,7 @@ class Family:
     prompt: str  # used where the processor brings no chat template
     grid: Callable[[Mapping[str, Any], Any, Any, tuple[int, int]], Grid]
     # (inputs, processor, positions of the image tokens, size of the first picture) -> where that one's lie
+    canvas: Callable[[Mapping[str, Any], Any, Grid], Canvas] = canvas.tiled
     layer: str = "model.language_model.layers.{i}"  # a decoder layer, whose input states can be replaced
     attention: str = "model.language_model.layers.{i}.self_attn"  # its attention module
     norm: str = "model.language_model.norm"  # after the last layer
@@ -53,6 +55,7 @@ QWEN: dict[str, Any] = {  # what its generations share
     "prompt": "<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>{question}<|im_end|>\n"
     "<|im_start|>assistant\n",
     "grid": grids.merged,
+    "canvas": canvas.merged,
     "alike": False,
 }
 
@@ -83,6 +86,7 @@ FAMILIES = {
             projector="model.multi_modal_projector",
             prompt="[INST] <image>\n{question} [/INST]",
             grid=grids.anyres,
+            canvas=canvas.anyres,
             alike=False,
         ),
         Family(
@@ -91,6 +95,7 @@ FAMILIES = {
             projector="model.multi_modal_projector",
             prompt="<|im_start|>user <image>\n{question}<|im_end|><|im_start|>assistant\n",
             grid=grids.anyres,
+            canvas=canvas.anyres,
             processor="LlavaOnevisionProcessor",
             alike=False,
         ),
