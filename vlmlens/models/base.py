@@ -70,6 +70,7 @@ class VLM(ABC):
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
+        self.after: Mapping[nn.Module, nn.Module] = {}  # attention module -> norm of what it writes
 
     @property
     def name(self) -> str:
@@ -194,6 +195,7 @@ class VLM(ABC):
             {site.name: watched_rows(site, prepared, watch) for site in sites.values()} if watch else {},
             contributions=bool(watch and watch.contributions),
             edits=edits,
+            after=self.after,
         )
         variants = max((len(e.keys) for e in edits if isinstance(e, Knockout) and e.keys.ndim == 2), default=1)
         with torch.inference_mode(), self.listening(), recording(recorder):

@@ -3,6 +3,7 @@ code stays theirs.
 """
 
 import copy
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from vlmlens.lab.scenes import Scene
 from vlmlens.lab.text import known_words
 from vlmlens.lab.weights import LabName
 from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
-from vlmlens.models.families import FAMILIES, Family, known
+from vlmlens.models.families import FAMILIES, Family, known, parts
 from vlmlens.models.fit import choose_dtype
 from vlmlens.models.inside import Eyes
 from vlmlens.models.many import Batch
@@ -93,6 +94,8 @@ class HuggingFaceVLM(VLM):
         count = self.family.layers(config)
         self.attention = [modules[self.family.attention.format(i=i)] for i in range(count)]
         self.layers = [modules[self.family.layer.format(i=i)] for i in range(count)]
+        if self.family.after:
+            self.after = {a: modules[self.family.after.format(i=i)] for i, a in enumerate(self.attention)}
         self.norm, self.head = modules[self.family.norm], modules[self.family.head]
         self.projector = modules[self.family.projector]
 
@@ -128,7 +131,7 @@ class HuggingFaceVLM(VLM):
 
     def _prompt(self, question: str, pictures: int = 1) -> str:
         if not getattr(self.processor, "chat_template", None):
-            token = self.tokenizer.convert_ids_to_tokens(self.image_token)
+            token = self.family.placeholder or self.tokenizer.convert_ids_to_tokens(self.image_token)
             return self.family.prompt.replace(token, "\n".join([token] * pictures)).format(question=question)
         content = [*[{"type": "image"}] * pictures, {"type": "text", "text": question}]
         turns = [{"role": "user", "content": content}]
@@ -192,7 +195,8 @@ class HuggingFaceVLM(VLM):
 
     def read_out(self, states: Tensor) -> Tensor:
         logits: Tensor = self.head(self.norm(states))
-        return logits
+        cap = getattr(self.model.config.get_text_config(), self.family.cap) if self.family.cap else None
+        return logits if cap is None else cap * torch.tanh(logits / cap)
 
     def eyes(self, prepared: Prepared) -> Eyes:
         pixels, (rows, columns) = prepared.inputs["pixel_values"], prepared.grid.shape
@@ -330,8 +334,10 @@ class HuggingFaceVLM(VLM):
             shortest = min(map(len, rows)) - 1  # at least the answer's row is new
             alike = (len(set(column)) == 1 for column in zip(*rows, strict=False))
             shared = min(sum(takewhile(bool, alike)), shortest)
-            if self.image_token in [token for row in rows for token in row[shared:]]:
-                yield from super().crossed(pictures, questions)  # a question before its picture shares nothing
+            early = self.image_token in [token for row in rows for token in row[shared:]]
+            if early or max(map(len, rows)) > reach(self.model.config):
+                # A question before its picture shares nothing; a sliding window would count the padding between them.
+                yield from super().crossed(pictures, questions)
                 return
             yield slice(start, start + len(images)), self._after_prefix(inputs, rows, shared, lens)
 
@@ -382,7 +388,7 @@ class HuggingFaceVLM(VLM):
                         use_cache=True,
                         logits_to_keep=1,
                     ).logits[:, -1]
-                through = [self.head(self.norm(states[layer])) for layer in range(1, len(self.layers))] if lens else []
+                through = [self.read_out(states[layer]) for layer in range(1, len(self.layers))] if lens else []
                 found.append(torch.stack([*through, logits]).float().cpu().unflatten(1, (pictures, count)))
         return torch.cat(found, dim=2)
 
@@ -422,14 +428,15 @@ def find_family(source: str) -> tuple[Family, Any]:
             f"“{source}” is neither a lab model, nor a folder, nor in the local Hugging Face cache, and could not be "
             "fetched. Check the spelling, the network, and whether the model needs a login."
         ) from error
-    family = FAMILIES.get(config.model_type)
-    if family is None:
+    alike = [family for family in FAMILIES.values() if family.model_type == config.model_type]
+    if not alike:
         raise ModelError(f"{source} is a “{config.model_type}” model; this version can look inside {known()} only.")
-    decoder = getattr(getattr(config, "text_config", None), "model_type", None)
-    if family.decoders and decoder not in family.decoders:
+    family = next((family for family in alike if family.fits(config)), None)
+    if family is None:
+        decoder, tower = parts(config)
         raise ModelError(
-            f"{source} is a {family.name} with a “{decoder}” decoder; this version knows only those with "
-            f"{' or '.join(family.decoders)}."
+            f"{source} is a “{config.model_type}” model made of a “{decoder}” decoder and a “{tower}” vision tower; "
+            f"this version knows {' and '.join(family.name for family in alike)}, which are made of others."
         )
     return family, config
 
@@ -451,6 +458,14 @@ def pick_dtype(dtype: str) -> torch.dtype | None:
     if dtype not in named and dtype != "auto":
         raise ModelError(f"There is no dtype “{dtype}”; use auto, {', '.join(named)}.")
     return named.get(dtype)
+
+
+def reach(config: Any) -> float:
+    """How many positions back every layer of a decoder reads, its own included."""
+    text = config.get_text_config()
+    window = getattr(text, "sliding_window", None)
+    slides = "sliding_attention" in (getattr(text, "layer_types", None) or ["sliding_attention"])
+    return window if window and slides else math.inf
 
 
 def source_is_lab(name: str | None) -> bool:
