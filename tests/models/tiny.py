@@ -75,8 +75,9 @@ def awake(model: nn.Module) -> nn.Module:
     return model.eval()
 
 
-def llava():
-    from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
+def _llava(text_config):
+    """`text_config(**shared)` is that of the decoder."""
+    from transformers import CLIPVisionConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
     words = make_tokenizer("<image>", bos="<s>")
@@ -87,12 +88,30 @@ def llava():
     )
     config = LlavaConfig(
         vision_config=CLIPVisionConfig(**TOWER, image_size=48, patch_size=8, projection_dim=32),
-        text_config=LlamaConfig(**DECODER, **ids(words), vocab_size=len(words), bos_token_id=words.bos_token_id),
+        text_config=text_config(**DECODER, **ids(words), vocab_size=len(words), bos_token_id=words.bos_token_id),
         image_token_id=words.convert_tokens_to_ids("<image>"),
         image_seq_length=36,
         vision_feature_layer=-1,
     )
     return LlavaForConditionalGeneration(config), processor
+
+
+def llava():
+    from transformers import LlamaConfig
+
+    return _llava(LlamaConfig)
+
+
+def llava_with_sinks():
+    """No row of its own: any decoder can stand behind LLaVA's tower."""
+    from transformers import GptOssConfig
+
+    model, processor = _llava(
+        partial(GptOssConfig, head_dim=12, num_local_experts=2, num_experts_per_tok=1, sliding_window=24)
+    )
+    for layer in model.model.language_model.layers:
+        nn.init.normal_(layer.self_attn.sinks, mean=1.0)
+    return model, processor
 
 
 def _paligemma(text_config):
@@ -293,7 +312,18 @@ def smolvlm():
 
 BUILDERS = {
     builder.__name__: builder
-    for builder in (llava, paligemma, paligemma2, gemma3, qwen2_vl, qwen2_5_vl, qwen3_vl, idefics3, smolvlm)
+    for builder in (
+        llava,
+        llava_with_sinks,
+        paligemma,
+        paligemma2,
+        gemma3,
+        qwen2_vl,
+        qwen2_5_vl,
+        qwen3_vl,
+        idefics3,
+        smolvlm,
+    )
 }
 
 
