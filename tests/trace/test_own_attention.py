@@ -90,6 +90,21 @@ def test_it_is_eager_attention_and_watching_changes_no_bit(option, module, state
     assert not torch.allclose(without, plain, atol=1e-2)
 
 
+@pytest.mark.parametrize("mask", ["none", "bool", "additive"])
+def test_a_bias_of_positions_is_added_to_the_scores(mask, module, states):
+    """Under any mask; torch takes both as one."""
+    bias = torch.randn(1, HEADS, LENGTH, LENGTH, generator=torch.Generator().manual_seed(4))
+    may = torch.ones(LENGTH, LENGTH, dtype=torch.bool).tril()[None, None] if mask == "none" else sliding()
+    added = torch.zeros(may.shape).masked_fill(~may, torch.finfo(torch.float32).min)
+    expected, weights = capped(module, *states, bias + added, scaling=1.0)
+    given = {"none": None, "bool": may, "additive": added}[mask]
+    with recording(listening(module)) as recorder:
+        found, _ = attend(module, *states, given, 1.0, position_bias=bias)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(recorder.kept["site"].attention, weights, atol=1e-6, rtol=0)
+    assert torch.equal(recorder.kept["site"].visible, may[:, 0])
+
+
 def test_without_a_mask_it_looks_back(option, module, states):
     causal = torch.ones(LENGTH, LENGTH, dtype=torch.bool).tril()[None, None]
     plain, _ = attend(module, *states, None, DEPTH**-0.5, **OPTIONS[option])

@@ -220,6 +220,7 @@ def attend(
     is_causal: bool | None = None,
     softcap: float | None = None,
     s_aux: Tensor | None = None,
+    position_bias: Tensor | None = None,
     **_: object,
 ) -> tuple[Tensor, None]:
     """Attention with the signature of transformers' attention interface.
@@ -231,6 +232,7 @@ def attend(
         key, value: [batch, key head, key, width of a head]; fewer heads than `query` for grouped queries.
         attention_mask: None, bool (True: may look) or additive, broadcastable to [batch, head, query, key].
         softcap, s_aux: see `Call`.
+        position_bias: added to the scores, broadcastable to [batch, head, query, key] (T5).
 
     Returns:
         output [batch, query, head, width of a head], and None where eager attention would return its weights.
@@ -240,6 +242,8 @@ def attend(
     causal = bool(is_causal) and attention_mask is None and query.shape[2] > 1
     if attention_mask is not None:
         attention_mask = attention_mask[..., : key.shape[2]]
+    if position_bias is not None:
+        attention_mask, causal = _with_bias(position_bias, attention_mask, causal), False
     call = Call(query, key, value, attention_mask, causal, scaling, softcap, s_aux)
     recorder = _active.get()
     site = recorder.sites.get(module) if recorder is not None else None
@@ -262,6 +266,15 @@ def attend(
             weights, visible = row_attention(call, rows, blocked)
             recorder.kept[site.name] = keep(module, recorder, site, rows, weights, visible, call, output)
     return output.transpose(1, 2).contiguous(), None
+
+
+def _with_bias(bias: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
+    """A mask that also adds to the scores; the lowest number stands for what may not be looked at."""
+    if causal:
+        mask = torch.ones(bias.shape[-2:], dtype=torch.bool, device=bias.device).tril()
+    if mask is None or mask.dtype != torch.bool:
+        return bias if mask is None else bias + mask
+    return torch.where(mask, bias, torch.finfo(bias.dtype).min)
 
 
 def _output(call: Call, dropout: float) -> Tensor:
