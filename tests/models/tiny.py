@@ -49,6 +49,7 @@ def make_tokenizer(*special: str, bos: str | None = None, **named: str) -> PreTr
         additional_special_tokens=list(special),
         padding_side="left",
         **extra,
+        **named,
     )
 
 
@@ -112,6 +113,89 @@ def llava_with_sinks():
     for layer in model.model.language_model.layers:
         nn.init.normal_(layer.self_attn.sinks, mean=1.0)
     return model, processor
+
+
+PINPOINTS = [[48, 96], [96, 48], [96, 96], [144, 48], [48, 144]]  # tiles of 48 pixels, laid out in these ways
+
+
+def llava_next():
+    from transformers import (
+        CLIPVisionConfig,
+        LlamaConfig,
+        LlavaNextConfig,
+        LlavaNextForConditionalGeneration,
+        LlavaNextProcessor,
+    )
+    from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
+
+    words = make_tokenizer("<image>", bos="<s>")
+    begin_with_bos(words)
+    side = {"height": 48, "width": 48}
+    images = LlavaNextImageProcessorPil(size={"shortest_edge": 48}, crop_size=side, image_grid_pinpoints=PINPOINTS)
+    processor = LlavaNextProcessor(
+        images, words, patch_size=8, vision_feature_select_strategy="default", num_additional_image_tokens=1
+    )
+    config = LlavaNextConfig(
+        vision_config=CLIPVisionConfig(**TOWER, image_size=48, patch_size=8, projection_dim=32),
+        text_config=LlamaConfig(**DECODER, **ids(words), vocab_size=len(words), bos_token_id=words.bos_token_id),
+        image_token_index=words.convert_tokens_to_ids("<image>"),
+        image_grid_pinpoints=PINPOINTS,
+        vision_feature_layer=-1,
+    )
+    return LlavaNextForConditionalGeneration(config), processor
+
+
+def llava_onevision():
+    from transformers import (
+        LlavaOnevisionConfig,
+        LlavaOnevisionForConditionalGeneration,
+        Qwen2Config,
+        SiglipVisionConfig,
+    )
+    from transformers.models.llava_onevision.image_processing_pil_llava_onevision import (
+        LlavaOnevisionImageProcessorPil,
+    )
+
+    words = make_tokenizer("<|im_start|>", "<|im_end|>", "<image>", "<video>")
+    images = LlavaOnevisionImageProcessorPil(size={"height": 48, "width": 48}, image_grid_pinpoints=PINPOINTS)
+    processor = still("LlavaOnevisionProcessor")(
+        images,
+        words,
+        num_image_tokens=36,
+        vision_feature_select_strategy="full",
+    )
+    config = LlavaOnevisionConfig(
+        vision_config=SiglipVisionConfig(**TOWER, image_size=48, patch_size=8, vision_use_head=False),
+        text_config=Qwen2Config(**DECODER, **ids(words), vocab_size=len(words), bos_token_id=None),
+        image_token_index=words.convert_tokens_to_ids("<image>"),
+        video_token_index=words.convert_tokens_to_ids("<video>"),
+        image_grid_pinpoints=PINPOINTS,
+        vision_feature_layer=-1,
+    )
+    return LlavaOnevisionForConditionalGeneration(config), processor
+
+
+def internvl():
+    from transformers import InternVLConfig, InternVLForConditionalGeneration, InternVLVisionConfig, Qwen2Config
+    from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
+
+    words = make_tokenizer(
+        "<|im_start|>",
+        "<|im_end|>",
+        start_image_token="<img>",
+        end_image_token="</img>",
+        context_image_token="<IMG_CONTEXT>",
+        video_token="<video>",
+    )
+    images = GotOcr2ImageProcessorPil(size={"height": 48, "width": 48}, max_patches=6)
+    processor = still("InternVLProcessor")(images, words, image_seq_length=9)
+    config = InternVLConfig(
+        vision_config=InternVLVisionConfig(**TOWER, image_size=[48, 48], patch_size=[8, 8]),
+        text_config=Qwen2Config(**DECODER, **ids(words), vocab_size=len(words), bos_token_id=None),
+        image_token_id=words.convert_tokens_to_ids("<IMG_CONTEXT>"),
+        image_seq_length=9,
+    )
+    return InternVLForConditionalGeneration(config), processor
 
 
 def _paligemma(text_config):
@@ -315,6 +399,9 @@ BUILDERS = {
     for builder in (
         llava,
         llava_with_sinks,
+        llava_next,
+        llava_onevision,
+        internvl,
         paligemma,
         paligemma2,
         gemma3,

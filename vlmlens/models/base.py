@@ -216,9 +216,7 @@ class VLM(ABC):
         Every row but the knocked-out tokens themselves stops reading them, at every layer.
         """
         prepared = self.prepare(as_image(picture), question)
-        keys = np.zeros((len(knockouts), prepared.length), bool)
-        keys[:, prepared.grid.positions] = knockouts
-        return self.hidden_probability(prepared, candidate, keys, progress)
+        return self.hidden_probability(prepared, candidate, prepared.grid.tokens(knockouts, prepared.length), progress)
 
     def hidden_probability(
         self,
@@ -322,7 +320,7 @@ class VLM(ABC):
             "watching must not change the answer": torch.equal(plain, watched),
             "every watched row must sum to 1, or to less where a learned sink takes a part of it": bool(recorder.kept)
             and all(_adds_up(kept) for kept in recorder.kept.values()),
-            "there must be one cell of the grid for every image token": prepared.grid.cells == int(image.sum()),
+            "every image token must have a place on the picture": prepared.grid.places(image),
             "hiding the whole picture must change something": not torch.equal(plain, blind),
             "every number must be finite": bool(torch.isfinite(plain).all() and torch.isfinite(blind).all()),
         }
