@@ -135,6 +135,18 @@ def test_the_parts_of_an_update_are_what_the_layer_adds(vlm, pictures):
         torch.testing.assert_close(kept.parts[0].sum(1), added, atol=1e-4, rtol=1e-4)
 
 
+def test_what_leaves_the_last_layer_reads_out_as_the_answer(vlm, pictures):
+    ready = vlm.prepare(pictures[1], QUESTIONS[0])
+    states = {}
+
+    def see(layer, entering):
+        states[layer] = entering[0, -1]
+
+    with torch.inference_mode(), vlm.listening(), recording(Recorder({}, np.zeros(0), {}, see=see)):
+        logits = vlm.logits(ready)[0]
+        torch.testing.assert_close(vlm.read_out(states[len(vlm.layers)]), logits, atol=1e-5, rtol=1e-5)
+
+
 def test_two_threads_with_different_watches_never_mix(vlm, pictures):
     jobs = [
         (pictures[0], QUESTIONS[0], Watch(), ()),
