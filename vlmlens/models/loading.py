@@ -15,7 +15,7 @@ from transformers.utils import logging as transformers_logging
 from vlmlens.errors import ModelError, UserError, first_line
 from vlmlens.models import cache
 from vlmlens.models.device import pick_device, pick_dtype
-from vlmlens.models.families import FAMILIES, Family, known
+from vlmlens.models.families import FAMILIES, Family, known, parts
 from vlmlens.models.fit import GIB, choose_dtype
 from vlmlens.models.processor import load_processor
 from vlmlens.models.source import Files, check_weights, find
@@ -95,14 +95,15 @@ def read_family(files: Files) -> tuple[Family, Any]:
             f"{name} is a “{config.model_type}” model: it compares a picture with a text and answers no question, so "
             "there is no answer to look behind. Take a model that generates text."
         )
-    family = FAMILIES.get(config.model_type)
-    if family is None:
+    alike = [family for family in FAMILIES.values() if family.model_type == config.model_type]
+    if not alike:
         raise ModelError(f"{name} is a “{config.model_type}” model; this version can look inside {known()} only.")
-    decoder = getattr(getattr(config, "text_config", None), "model_type", None)
-    if family.decoders and decoder not in family.decoders:
+    family = next((family for family in alike if family.fits(config)), None)
+    if family is None:
+        decoder, tower = parts(config)
         raise ModelError(
-            f"{name} is a {family.name} with a “{decoder}” decoder; this version knows only those with "
-            f"{' or '.join(family.decoders)}."
+            f"{name} is a “{config.model_type}” model made of a “{decoder}” decoder and a “{tower}” vision tower; "
+            f"this version knows {' and '.join(family.name for family in alike)}, which are made of others."
         )
     return family, config
 
