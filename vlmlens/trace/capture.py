@@ -12,7 +12,7 @@ Recorders live in a ContextVar: two threads on one model never see each other's.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -30,8 +30,23 @@ class Kept:
     rows: Tensor  # [row], indices into the site's queries
     attention: Tensor  # [batch, head, row, key]
     visible: Tensor  # [batch, row, key], bool
-    parts: Tensor | None  # [batch, row, segment, width]: the update, told apart by the segment it came from
-    update: Tensor | None  # [batch, row, width]: the update itself, from the output of attention, without bias
+    mixed: Tensor | None  # [batch, row, segment, heads]: values of all heads, told apart by the segment they came from
+    output: Tensor | None  # [batch, row, heads]: what attention made of them
+    projection: Tensor | None  # [width, heads]; projecting waits until all rows are there
+
+    @property
+    def parts(self) -> Tensor | None:
+        """The update, told apart by the segment it came from, [batch, row, segment, width]."""
+        return self.projected(self.mixed)
+
+    @property
+    def update(self) -> Tensor | None:
+        """The update itself, from the output of attention, without bias, [batch, row, width]."""
+        return self.projected(self.output)
+
+    def projected(self, states: Tensor | None) -> Tensor | None:
+        """States [..., heads] in the residual stream, [..., width], in float32."""
+        return None if states is None or self.projection is None else states @ self.projection.float().T
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +73,26 @@ class Recorder:
     kept: dict[str, Kept] = field(default_factory=dict)
     flows: dict[str, Flow] = field(default_factory=dict)
     peaks: dict[int, Tensor] = field(default_factory=dict)  # layer -> [position], of the first variant
+    step: int | None = None  # the position of the only query, where a cache holds what came before it
 
     @property
     def watching(self) -> bool:
         return bool(self.rows)  # also where no site has the rows that were asked for
+
+    def following(self, step: int, watched: bool) -> "Recorder":
+        """One for the pass that generates from position `step`; its row is kept where `watched`."""
+        rows = {name: (step,) if watched else () for name in self.rows}
+        return replace(self, rows=rows, step=step, kept={}, flows={}, peaks={})
+
+    def placed(self, site: Site, keys: int) -> Site:
+        """A site with the positions of this pass's queries and of so many keys.
+
+        A cache's keys end with the newest position; where a sliding window has forgotten some they do not begin with 0.
+        """
+        if self.step is None:
+            return site
+        kept = site.keys if site.kind == "cross" else range(self.step + 1 - keys, self.step + 1)
+        return replace(site, queries=(self.step,), keys=kept)
 
     def knockouts(self, site: Site, device: torch.device) -> Tensor | None:
         """Blocked edges of a site, bool [variant, query, key], or None where nothing is blocked."""
@@ -143,6 +174,11 @@ def recording(recorder: Recorder) -> Iterator[Recorder]:
         _active.reset(token)
 
 
+def hand_over(recorder: Recorder) -> None:
+    """From now on `recorder` hears this thread in place of the one before, until the block of `recording` ends."""
+    _active.set(recorder)
+
+
 def entering(layer: int, states: Tensor, positions: Sequence[int]) -> Tensor:
     """The states entering `layer`, changed by the active recorder's edits if there is one."""
     recorder = _active.get()
@@ -202,6 +238,7 @@ def attend(
     )
 
     if recorder is not None and site is not None:
+        site = recorder.placed(site, key.shape[2])
         blocked = recorder.knockouts(site, query.device)
         if blocked is not None:
             changed = blocked.any(dim=(0, 2)).nonzero().squeeze(1)  # rows that lose an edge in some variant
@@ -300,13 +337,12 @@ def keep(
 
     part[s] = sum over keys k in s and heads h of  weight[h, row, k] * value[h, k] @ W_O[h]
     """
-    parts = update = None
+    mixed = written = projection = None
     if recorder.contributions:
         segment = torch.from_numpy(recorder.segments[list(site.keys)]).to(value.device)
         member = F.one_hot(segment.long(), len(Segment)).to(weights.dtype)  # [key, segment]
-        matrix = output_projection(module).weight.float()  # [width, head * width of a head]
         values = repeat_heads(value, weights.shape[1]).float()
-        mixed = torch.einsum("bhrk,ks,bhkd->brshd", weights, member, values).flatten(3)
-        parts = (mixed @ matrix.T).detach()
-        update = (output[:, :, rows].transpose(1, 2).flatten(2).float() @ matrix.T).detach()
-    return Kept(rows, weights.detach(), visible, parts, update)
+        mixed = torch.einsum("bhrk,ks,bhkd->brshd", weights, member, values).flatten(3).detach()
+        written = output[:, :, rows].transpose(1, 2).flatten(2).float().detach()
+        projection = output_projection(module).weight.detach()
+    return Kept(rows, weights.detach(), visible, mixed, written, projection)
