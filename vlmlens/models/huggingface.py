@@ -3,33 +3,30 @@ code stays theirs.
 """
 
 import copy
-import os
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from transformers import AttentionInterface, AutoConfig, AutoModelForImageTextToText
+from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-from vlmlens.errors import ModelError, NotApplicable, QuestionError, first_line
+from vlmlens.errors import ModelError, NotApplicable, QuestionError
 from vlmlens.lab.draw import draw
 from vlmlens.lab.questions import readable
 from vlmlens.lab.scenes import Scene
 from vlmlens.lab.text import known_words
 from vlmlens.lab.weights import LabName
 from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
-from vlmlens.models.families import FAMILIES, Family, known
-from vlmlens.models.fit import choose_dtype
 from vlmlens.models.generation import generate
 from vlmlens.models.inside import Eyes
+from vlmlens.models.loading import Opened, open_model
 from vlmlens.models.many import Batch
-from vlmlens.models.processor import load_processor
 from vlmlens.models.record import Prepared, Said
 from vlmlens.progress import Progress
 from vlmlens.trace import Answer, Segment, Site, Step, Watch
@@ -50,40 +47,21 @@ _BY_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids
 class HuggingFaceVLM(VLM):
     """A pretrained model of a family in `FAMILIES`, from a folder or the hub."""
 
-    def __init__(self, source: str, *, name: str | None = None, device: str = "auto", dtype: str = "auto") -> None:
+    def __init__(self, opened: Opened, name: str | None = None) -> None:
         super().__init__()
-        self.family, config = find_family(source)
-        placed = pick_device(device)
-        asked = pick_dtype(dtype)
-        try:
-            precision = choose_dtype(config, placed, asked)
-            self.processor = load_processor(source, self.family.processor)
-            self.model, loading = AutoModelForImageTextToText.from_pretrained(
-                source,
-                attn_implementation="vlmlens",
-                use_safetensors=True,
-                trust_remote_code=False,
-                dtype=precision,
-                output_loading_info=True,
-            )
-        except ModelError:
-            raise
-        except Exception as error:  # on a broken file these libraries raise whatever they stumble over
-            raise ModelError(f"“{source}” could not be loaded: {first_line(error)}") from error
-        if missing := sorted(loading["missing_keys"]):  # transformers would make them up
-            raise ModelError(f"The weights in “{source}” lack {missing[0]}; download them again.")
-        self.model = self.model.to(placed).requires_grad_(False).eval()
+        self.family, config = opened.family, opened.config
+        self.processor, self.model = opened.processor, opened.model
         self.causal = self.family.causal
         self.whole_from = self.family.whole_from(config) if self.family.whole_from else 0
         self.tokenizer = self.processor.tokenizer
         self.image_token = int(getattr(config, self.family.image_token_id))
-        lab = source_is_lab(name)
+        lab = bool(name and name.startswith("lab:"))
         self.info = ModelInfo(
-            name or source,
+            name or opened.source,
             self.family.name,
-            str(getattr(config, "_commit_hash", None) or "local"),
+            opened.revision,
             sum(p.numel() for p in self.model.parameters()),
-            str(placed),
+            str(opened.device),
             str(self.model.dtype).removeprefix("torch."),
             lab,
             sum(t.nbytes for t in (*self.model.parameters(), *self.model.buffers())),
@@ -94,6 +72,8 @@ class HuggingFaceVLM(VLM):
         count = self.family.layers(config)
         self.attention = [modules[self.family.attention.format(i=i)] for i in range(count)]
         self.layers = [modules[self.family.layer.format(i=i)] for i in range(count)]
+        if self.family.after:
+            self.after = {a: modules[self.family.after.format(i=i)] for i, a in enumerate(self.attention)}
         self.norm, self.head = modules[self.family.norm], modules[self.family.head]
         self.projector = modules[self.family.projector]
 
@@ -111,13 +91,19 @@ class HuggingFaceVLM(VLM):
         inputs = self._processed([pictures], [prompt])
         ids = inputs["input_ids"][0]
         positions = (ids == self.image_token).nonzero().squeeze(1).numpy()
+        grid = self.family.grid(inputs, self.processor, positions, pictures[0].size)
+        if len(pictures) == 1 and not grid.places((ids == self.image_token).numpy()):
+            raise ModelError(
+                f"{self.name} made {len(positions)} tokens of this picture, for {len(grid.placed)} places that its "
+                "family has on it; a map would be wrong. Try a picture of other proportions, and report this one."
+            )
         return Prepared(
             question=question,
             image=pictures[0],
             inputs={k: v.to(self.model.device) for k, v in inputs.items()},
             tokens=tuple(self.tokenizer.convert_ids_to_tokens(ids.tolist())),
             segments=self._segments(ids, prompt, question, len(pictures)),
-            grid=self.family.grid(inputs, self.processor, positions, pictures[0].size),
+            grid=grid,
         )
 
     def _processed(self, pictures: list[list[Image.Image]], prompts: Sequence[str], **options: Any) -> dict[str, Any]:
@@ -129,7 +115,7 @@ class HuggingFaceVLM(VLM):
 
     def _prompt(self, question: str, pictures: int = 1) -> str:
         if not getattr(self.processor, "chat_template", None):
-            token = self.tokenizer.convert_ids_to_tokens(self.image_token)
+            token = self.family.placeholder or self.tokenizer.convert_ids_to_tokens(self.image_token)
             return self.family.prompt.replace(token, "\n".join([token] * pictures)).format(question=question)
         content = [*[{"type": "image"}] * pictures, {"type": "text", "text": question}]
         turns = [{"role": "user", "content": content}]
@@ -193,26 +179,24 @@ class HuggingFaceVLM(VLM):
 
     def read_out(self, states: Tensor) -> Tensor:
         logits: Tensor = self.head(self.norm(states))
-        return logits
+        cap = getattr(self.model.config.get_text_config(), self.family.cap) if self.family.cap else None
+        return logits if cap is None else cap * torch.tanh(logits / cap)
 
     def eyes(self, prepared: Prepared) -> Eyes:
-        pixels, (rows, columns) = prepared.inputs["pixel_values"], prepared.grid.shape
-        if pixels.ndim < 4 or pixels[..., 0, 0, 0].numel() != 1:
-            raise NotApplicable(
-                f"{self.family.name} cuts this picture into pieces before it looks at it; maps of its pixels are not "
-                "made."
-            )
+        canvas = self.family.canvas(prepared.inputs, self.processor, prepared.grid)
         rest = {name: value for name, value in prepared.inputs.items() if name != "pixel_values"}
 
-        def logits(changed: Tensor) -> Tensor:
-            many = {name: value.expand(len(changed), *value.shape[1:]) for name, value in rest.items()}
-            found: Tensor = self.model(**many, pixel_values=changed, use_cache=False, logits_to_keep=1).logits
+        def logits(sheets: Tensor) -> Tensor:
+            many = {name: value.repeat(len(sheets), *[1] * (value.ndim - 1)) for name, value in rest.items()}
+            many["pixel_values"] = canvas.cut(sheets)
+            found: Tensor = self.model(**many, use_cache=False, logits_to_keep=1).logits
             return found[:, -1]
 
-        height, width = pixels.shape[-2:]
+        rows, columns = prepared.grid.shape
+        height, width = canvas.pixels.shape[-2:]
         down, across = torch.arange(height) * rows // height, torch.arange(width) * columns // width
-        cells = (down[:, None] * columns + across).to(pixels.device)[(None,) * (pixels.ndim - 2)]
-        return Eyes(pixels, cells, logits, self.projector)
+        cells = (down[:, None] * columns + across).to(canvas.pixels.device)[None, None]
+        return Eyes(canvas.pixels, cells, logits, self.projector if canvas.tokens else None)
 
     def ending(self, prepared: Prepared) -> Callable[[int], Tensor]:
         if not self.causal:
@@ -358,8 +342,10 @@ class HuggingFaceVLM(VLM):
             shortest = min(map(len, rows)) - 1  # at least the answer's row is new
             alike = (len(set(column)) == 1 for column in zip(*rows, strict=False))
             shared = min(sum(takewhile(bool, alike)), shortest)
-            if self.image_token in [token for row in rows for token in row[shared:]]:
-                yield from super().crossed(pictures, questions)  # a question before its picture shares nothing
+            early = self.image_token in [token for row in rows for token in row[shared:]]
+            if early or max(map(len, rows)) > reach(self.model.config):
+                # A question before its picture shares nothing; a sliding window would count the padding between them.
+                yield from super().crossed(pictures, questions)
                 return
             yield slice(start, start + len(images)), self._after_prefix(inputs, rows, shared, lens)
 
@@ -410,7 +396,7 @@ class HuggingFaceVLM(VLM):
                         use_cache=True,
                         logits_to_keep=1,
                     ).logits[:, -1]
-                through = [self.head(self.norm(states[layer])) for layer in range(1, len(self.layers))] if lens else []
+                through = [self.read_out(states[layer]) for layer in range(1, len(self.layers))] if lens else []
                 found.append(torch.stack([*through, logits]).float().cpu().unflatten(1, (pictures, count)))
         return torch.cat(found, dim=2)
 
@@ -433,60 +419,16 @@ class HuggingFaceVLM(VLM):
         return as_image(picture)
 
 
-def find_family(source: str) -> tuple[Family, Any]:
-    """The row for a folder or hub name, from its config alone. Raises ModelError with what to do."""
-    path = Path(source)
-    looks_local = path.is_absolute() or source.startswith((".", "~")) or os.path.exists(source)
-    if looks_local and not os.path.isdir(source):
-        raise ModelError(f"There is no folder {source}; check the path, or give a hub name such as org/name.")
-    if looks_local and not (path / "config.json").is_file():
-        raise ModelError(f"The folder {source} has no config.json; point at the folder that holds the model's files.")
-    try:
-        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
-    except Exception as error:  # see above
-        if looks_local:
-            raise ModelError(f"The config.json in {source} cannot be read: {first_line(error)}") from error
-        raise ModelError(
-            f"“{source}” is neither a lab model, nor a folder, nor in the local Hugging Face cache, and could not be "
-            "fetched. Check the spelling, the network, and whether the model needs a login."
-        ) from error
-    family = FAMILIES.get(config.model_type)
-    if family is None:
-        raise ModelError(f"{source} is a “{config.model_type}” model; this version can look inside {known()} only.")
-    decoder = getattr(getattr(config, "text_config", None), "model_type", None)
-    if family.decoders and decoder not in family.decoders:
-        raise ModelError(
-            f"{source} is a {family.name} with a “{decoder}” decoder; this version knows only those with "
-            f"{' or '.join(family.decoders)}."
-        )
-    return family, config
-
-
-def pick_device(device: str) -> torch.device:
-    if device != "auto":
-        try:
-            return torch.empty(0, device=device).device
-        except (RuntimeError, AssertionError) as error:
-            raise ModelError(f"There is no device “{device}” here; use auto, cpu, cuda or mps.") from error
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def pick_dtype(dtype: str) -> torch.dtype | None:
-    """None for "auto", see `choose_dtype`."""
-    named = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-    if dtype not in named and dtype != "auto":
-        raise ModelError(f"There is no dtype “{dtype}”; use auto, {', '.join(named)}.")
-    return named.get(dtype)
-
-
-def source_is_lab(name: str | None) -> bool:
-    return bool(name and name.startswith("lab:"))
+def reach(config: Any) -> float:
+    """How many positions back every layer of a decoder reads, its own included."""
+    text = config.get_text_config()
+    window = getattr(text, "sliding_window", None)
+    slides = "sliding_attention" in (getattr(text, "layer_types", None) or ["sliding_attention"])
+    return window if window and slides else math.inf
 
 
 def load_lab_llava(name: str) -> HuggingFaceVLM:
     lab = LabName.parse(name)
     if not lab.path.is_dir():
         raise ModelError(f"The weights of {name} are missing; `make train` makes them anew.")
-    return HuggingFaceVLM(str(lab.path), name=str(lab), device="cpu", dtype="float32")
+    return HuggingFaceVLM(open_model(str(lab.path), "cpu", "float32"), str(lab))

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 
 from vlmlens.trace import Answer, Grid, Place, RowRecord, Segment, Site, Step, Watch
 from vlmlens.trace.capture import Kept, Recorder
@@ -68,21 +67,23 @@ def assemble(
     for site in sites:
         grouped.setdefault((site.layer, site.kind), []).append(site)
     image = set(np.flatnonzero(prepared.segments == Segment.IMAGE).tolist())
+    kept = said.passes[0].kept
     places = tuple(
         Place(
             layer,
             group[0].kind,
             group[0].label,
             competes=any(image & set(site.keys) and set(site.keys) - image for site in group),
+            sinks=any(site.name in kept and kept[site.name].sinks for site in group),
         )
         for (layer, _), group in grouped.items()
     )
     mixes = _mixes(prepared, sites, said, watch)
     length = prepared.length + len(said.tokens)
-    empty = _Joined.nothing(next(iter(said.passes[0].kept.values())), length) if mixes else None
+    empty = _Joined.nothing(next(iter(kept.values())), length) if mixes else None
     slices: dict[str, list[tuple[np.ndarray, ...]]] = {name: [] for name in mixes}
     for group in grouped.values():
-        found = [_Joined.of(site, said.passes, length) for site in group if site.name in said.passes[0].kept]
+        found = [_Joined.of(site, said.passes, length) for site in group if site.name in kept]
         for name, rows in mixes.items():
             assert empty is not None
             slices[name].append(_mixed(found or [empty], rows))
@@ -139,16 +140,14 @@ class _Joined:
 
     @classmethod
     def of(cls, site: Site, passes: Sequence[Recorder], length: int) -> "_Joined":
-        kept = [heard.kept[site.name] for heard in passes if site.name in heard.kept]
-        placed = [heard.placed(site, found.attention.shape[-1]) for heard, found in zip(passes, kept, strict=False)]
-        queries = [
-            np.asarray(where.queries)[found.rows.cpu().numpy()] for where, found in zip(placed, kept, strict=True)
-        ]
+        heard = [(one.placed(site), one.kept[site.name]) for one in passes if site.name in one.kept]
+        kept = [found for _, found in heard]
+        queries = [np.asarray(where.queries)[found.rows.cpu().numpy()] for where, found in heard]
         rows = sum(map(len, queries))
         attention = np.zeros((kept[0].attention.shape[1], rows, length), np.float32)
         visible = np.zeros((rows, length), bool)
         start = 0
-        for where, found in zip(placed, kept, strict=True):
+        for where, found in heard:
             part, keys = slice(start, start + len(found.rows)), list(where.keys)
             attention[:, part, keys] = found.attention[0].cpu().numpy()
             visible[part, keys] = found.visible[0].cpu().numpy()
@@ -157,8 +156,7 @@ class _Joined:
             np.concatenate(queries),
             attention,
             visible,
-            _in_the_stream(kept, [found.mixed for found in kept]),
-            _in_the_stream(kept, [found.output for found in kept]),
+            *_written(kept),
         )
 
     @classmethod
@@ -173,11 +171,15 @@ class _Joined:
         )
 
 
-def _in_the_stream(kept: Sequence[Kept], states: Sequence[Tensor | None]) -> np.ndarray | None:
-    """States of all passes [row, ...] projected at once: a large matrix is made float32 once, not once a step."""
-    there = [found[0] for found in states if found is not None]
-    projected = kept[0].projected(torch.cat(there)) if there else None
-    return None if projected is None else projected.cpu().numpy()
+def _written(kept: Sequence[Kept]) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Parts and updates of the rows of all passes, written at once: a large matrix is cast once, and not every step."""
+    first, *others = kept
+    if first.mixed is None or first.read is None or first.writing is None:
+        return None, None
+    writing = first.writing.for_all([found.writing for found in others if found.writing is not None])
+    mixed = torch.cat([found.mixed for found in kept if found.mixed is not None], dim=1)
+    read = torch.cat([found.read for found in kept if found.read is not None], dim=1)
+    return writing.write(mixed)[0].cpu().numpy(), writing.write(read)[0].cpu().numpy()
 
 
 def _mixed(found: Sequence[_Joined], rows: Sequence[Mix]) -> tuple[np.ndarray, ...]:

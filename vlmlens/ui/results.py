@@ -86,9 +86,9 @@ def picture_with_maps(
         rows = trace.rows["question"].positions if looks is not None else ()
         heads = found.values.shape[1]
         maps = Maps(found.labels, found.values, heads, looks, tuple(rows), found.words, found.unit)
-    cell_of = {int(position): cell for cell, position in enumerate(trace.grid.positions)}
+    shown = trace.grid.shown()
     tokens = [
-        Token(text, Segment(segment).word, cell_of.get(position))  # type: ignore[arg-type]
+        Token(text, Segment(segment).word, shown.get(position, ()))  # type: ignore[arg-type]
         for position, (text, segment) in enumerate(zip(trace.tokens, trace.segments, strict=True))
     ]
     return picture(
@@ -159,6 +159,8 @@ def budgets(trace: Trace, key: str) -> None:
     st.markdown(words.budget_sentence(split, trace))
     if split.competes.any():
         chart(charts.budget(split, "rate" if ruler == "rate" else "share"))
+    if split.nowhere.any():
+        st.caption(f"Up to {split.nowhere.max():.2f} of a layer's attention goes to a learned sink, which is no token.")
     if found := [position for position in sinks(trace) if trace.visible()[:, position].any()]:
         without = budget(trace, without=found)
         share = np.nanmax(without.of(Segment.IMAGE))
