@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from vlmlens.models import canvas, detail, grids
+from vlmlens.models.canvas import Canvas
+from vlmlens.models.detail import Detail
 from vlmlens.trace.segments import Grid
 
 
@@ -24,53 +27,50 @@ class Family:
     prompt: str  # used where the processor brings no chat template
     grid: Callable[[Mapping[str, Any], Any, Any, tuple[int, int]], Grid]
     # (inputs, processor, positions of the image tokens, size of the first picture) -> where that one's lie
+    canvas: Callable[[Mapping[str, Any], Any, Grid], Canvas] = canvas.tiled
+    detail: Callable[[Any, Any, Detail], None] | None = None  # sets (processor, config); None: every picture alike
     layer: str = "model.language_model.layers.{i}"  # a decoder layer, whose input states can be replaced
     attention: str = "model.language_model.layers.{i}.self_attn"  # its attention module
     norm: str = "model.language_model.norm"  # after the last layer
     head: str = "lm_head"  # from there to the logits
+    after: str = ""  # a norm of what attention writes, between it and the residual stream
+    cap: str = ""  # attribute of config.text_config: logits are bent to lie within it on both sides
     image_token_id: str = "image_token_id"  # attribute of the config
+    placeholder: str = ""  # what stands for a picture in a prompt, where the image token does not
     layers: Callable[[Any], int] = decoder_layers  # config -> how many there are
-    decoders: tuple[str, ...] = ()  # config.text_config.model_type, where the family has others that are not covered
+    variant: str = ""  # tells apart the rows of one model_type
+    decoders: tuple[str, ...] = ()  # config.text_config.model_type, where other decoders need another row
+    towers: tuple[str, ...] = ()  # config.vision_config.model_type, likewise
     processor: str = ""  # its class, where it is to be loaded without the half that reads videos
     options: Mapping[str, Any] = field(default_factory=dict)  # for the processor, at every call
     written: Callable[[str, Any], str] | None = None
     # (prompt, tokenizer) -> what the processor makes of it before it repeats the image token
-    causal: bool = True  # whether prompt positions read only what comes before them
+    causal: bool = True  # whether what comes before a position never reads it, but for the picture's tokens each other
     whole_from: Callable[[Any], int] | None = None  # config -> the first layer after which no more of the picture comes
     alike: bool = True  # whether every picture becomes the same number of tokens
     second: bool = True  # whether the model was made for more than one picture
 
-
-def centre_crop_grid(inputs: Mapping[str, Any], processor: Any, positions: Any, size: tuple[int, int]) -> Grid:
-    """A square of cells over what resizing and centre cropping leave; the rest of the picture is never seen."""
-    images = processor.image_processor
-    positions = positions[: len(positions) // len(inputs["pixel_values"])]
-    side = round(len(positions) ** 0.5)
-    width, height = size
-    left, top, right, bottom = 0.0, 0.0, float(width), float(height)
-    if getattr(images, "do_center_crop", False):
-        shortest = _get(images.size, "shortest_edge")
-        scale = min(width, height) / shortest if shortest else None  # source pixels a pixel after resizing
-        across = _get(images.crop_size, "width") * (scale or width / _get(images.size, "width"))
-        down = _get(images.crop_size, "height") * (scale or height / _get(images.size, "height"))
-        left, top = (width - across) / 2, (height - down) / 2
-        right, bottom = left + across, top + down
-    return Grid.regular((side, side), positions, size, (left, top, right, bottom))
+    def fits(self, config: Mapping[str, Any]) -> bool:
+        """Whether a config, as a config.json holds it, is one of this row."""
+        decoder, tower = parts(config)
+        return (
+            self.model_type == config.get("model_type")
+            and (not self.decoders or decoder in self.decoders)
+            and (not self.towers or tower in self.towers)
+        )
 
 
-def merged_grid(inputs: Mapping[str, Any], processor: Any, positions: Any, size: tuple[int, int]) -> Grid:
-    """Blocks of patches that become one token, as many as the picture's shape asks for, over the whole picture."""
-    merge = processor.image_processor.merge_size
-    _, rows, columns = (int(patches) for patches in inputs["image_grid_thw"][0])
-    shape = rows // merge, columns // merge
-    return Grid.regular(shape, positions[: shape[0] * shape[1]], size)
+def parts(config: Mapping[str, Any]) -> tuple[str, str]:
+    """The model types of a config's decoder and vision tower."""
+    decoder, tower = (
+        str((config.get(name) or {}).get("model_type", "unknown")) for name in ("text_config", "vision_config")
+    )
+    return decoder, tower
 
 
-def squeezed_grid(inputs: Mapping[str, Any], processor: Any, positions: Any, size: tuple[int, int]) -> Grid:
-    """A square of cells over the whole picture; `pixel_values` [item, picture, ...]."""
-    positions = positions[: len(positions) // inputs["pixel_values"].shape[1]]
-    side = round(len(positions) ** 0.5)
-    return Grid.regular((side, side), positions, size)
+def family_of(config: Mapping[str, Any]) -> Family | None:
+    """The row of a config, as a config.json holds it."""
+    return next((family for family in FAMILIES.values() if family.fits(config)), None)
 
 
 def bos_after_the_picture(prompt: str, tokenizer: Any) -> str:
@@ -79,17 +79,30 @@ def bos_after_the_picture(prompt: str, tokenizer: Any) -> str:
     return f"{before}{image}{tokenizer.bos_token}{after}\n"
 
 
-def _get(size: Any, name: str) -> Any:
-    """A field of a processor's size, which is a mapping or an object depending on transformers' version."""
-    return size.get(name) if isinstance(size, Mapping) else getattr(size, name, None)
+def written_as_a_paragraph(prompt: str, tokenizer: Any) -> str:
+    """Gemma 3's processor puts a picture between two signs, and those between empty lines."""
+    image = f"{tokenizer.boi_token}{tokenizer.image_token}{tokenizer.eoi_token}"
+    return prompt.replace(tokenizer.boi_token, f"\n\n{image}\n\n")
 
 
 QWEN: dict[str, Any] = {  # what its generations share
     "projector": "model.visual.merger",
     "prompt": "<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>{question}<|im_end|>\n"
     "<|im_start|>assistant\n",
-    "grid": merged_grid,
+    "grid": grids.merged,
+    "canvas": canvas.merged,
+    "detail": detail.merged,
     "alike": False,
+}
+
+PALIGEMMA: dict[str, Any] = {
+    "model_type": "paligemma",
+    "projector": "model.multi_modal_projector",
+    "prompt": "<image>answer en {question}",
+    "grid": grids.centre_crop,  # it crops nothing: the picture is squeezed to a square
+    "written": bos_after_the_picture,
+    "causal": False,  # the prompt is a prefix whose positions all read each other
+    "second": False,
 }
 
 IDEFICS: dict[str, Any] = {  # SmolVLM is built like Idefics 3; its own processor class would need a package for numbers
@@ -98,32 +111,74 @@ IDEFICS: dict[str, Any] = {  # SmolVLM is built like Idefics 3; its own processo
     "norm": "model.text_model.norm",
     "projector": "model.connector",
     "prompt": "<|im_start|>User:<image>{question}<end_of_utterance>\nAssistant:",
-    "grid": squeezed_grid,
+    "grid": grids.split,
+    "detail": detail.split,
     "processor": "Idefics3Processor",
-    # The whole picture, squeezed to a square, and no tiles of it: every spot of the picture is then in one token.
-    "options": {"do_image_splitting": False},
+    "alike": False,
 }
 
 FAMILIES = {
-    family.model_type: family
+    family.model_type + family.variant: family
     for family in (
         Family(
             name="LLaVA-1.5",
             model_type="llava",
             projector="model.multi_modal_projector",
             prompt="USER: <image>\n{question} ASSISTANT:",
-            grid=centre_crop_grid,
+            grid=grids.centre_crop,
+            # Pixtral's tower, under the same name, has rows of any length; a picture's shape would be guessed wrong.
+            towers=("clip_vision_model", "siglip_vision_model"),
         ),
         Family(
-            name="PaliGemma",
-            model_type="paligemma",
+            name="LLaVA-NeXT",
+            model_type="llava_next",
             projector="model.multi_modal_projector",
-            prompt="<image>answer en {question}",
-            grid=centre_crop_grid,  # it crops nothing: the picture is squeezed to a square
-            decoders=("gemma",),
-            written=bos_after_the_picture,
-            causal=False,  # the prompt is a prefix whose positions all read each other
-            second=False,
+            prompt="[INST] <image>\n{question} [/INST]",
+            grid=grids.anyres,
+            canvas=canvas.anyres,
+            detail=detail.anyres,
+            alike=False,
+        ),
+        Family(
+            name="LLaVA-OneVision",
+            model_type="llava_onevision",
+            projector="model.multi_modal_projector",
+            prompt="<|im_start|>user <image>\n{question}<|im_end|><|im_start|>assistant\n",
+            grid=grids.anyres,
+            canvas=canvas.anyres,
+            detail=detail.anyres,
+            processor="LlavaOnevisionProcessor",
+            alike=False,
+        ),
+        Family(
+            name="InternVL",
+            model_type="internvl",
+            projector="model.multi_modal_projector",
+            prompt="<|im_start|>user\n<IMG_CONTEXT>\n{question}<|im_end|>\n<|im_start|>assistant\n",
+            grid=grids.canvas,
+            detail=detail.canvas,
+            processor="InternVLProcessor",
+            alike=False,
+        ),
+        Family(name="PaliGemma", decoders=("gemma",), **PALIGEMMA),
+        Family(
+            name="PaliGemma 2",
+            variant="2",
+            decoders=("gemma2",),
+            after="model.language_model.layers.{i}.post_attention_layernorm",
+            cap="final_logit_softcapping",
+            **PALIGEMMA,
+        ),
+        Family(
+            name="Gemma 3",
+            model_type="gemma3",
+            projector="model.multi_modal_projector",
+            prompt="<start_of_turn>user\n<start_of_image>{question}<end_of_turn>\n<start_of_turn>model\n",
+            grid=grids.centre_crop,  # see PaliGemma
+            after="model.language_model.layers.{i}.post_attention_layernorm",
+            placeholder="<start_of_image>",
+            options={"do_pan_and_scan": False},  # crops of the picture, as further pictures
+            written=written_as_a_paragraph,
         ),
         Family(name="Qwen2-VL", model_type="qwen2_vl", processor="Qwen2VLProcessor", **QWEN),
         Family(name="Qwen2.5-VL", model_type="qwen2_5_vl", processor="Qwen2_5_VLProcessor", **QWEN),

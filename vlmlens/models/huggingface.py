@@ -3,8 +3,10 @@ code stays theirs.
 """
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache, partial
 from itertools import takewhile
 from typing import Any
 
@@ -22,11 +24,14 @@ from vlmlens.lab.scenes import Scene
 from vlmlens.lab.text import known_words
 from vlmlens.lab.weights import LabName
 from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
+from vlmlens.models.generation import generate
 from vlmlens.models.inside import Eyes
 from vlmlens.models.loading import Opened, open_model
 from vlmlens.models.many import Batch
-from vlmlens.models.record import Prepared
-from vlmlens.trace import Answer, Segment, Site
+from vlmlens.models.processor import token_text
+from vlmlens.models.record import Prepared, Said
+from vlmlens.progress import Progress
+from vlmlens.trace import Answer, Segment, Site, Step, Watch
 from vlmlens.trace.capture import Recorder, attend, entering, leaving, recording
 
 # Both, always: without the mask of the same name, transformers passes none and padding is attended to.
@@ -35,7 +40,6 @@ AttentionMaskInterface.register("vlmlens", sdpa_mask)
 
 RANKED = 20  # answers that a trace lists of an open vocabulary
 MOST_QUESTION = 2000  # characters
-MOST_NEW_TOKENS = 32
 BRANCH_BYTES = 1 << 30  # of working memory for the branches of one pass
 MOST_ENDINGS = 8  # more are no faster
 _PLACE = "<<question>>"  # stands in a prompt for the question
@@ -52,6 +56,7 @@ class HuggingFaceVLM(VLM):
         self.causal = self.family.causal
         self.whole_from = self.family.whole_from(config) if self.family.whole_from else 0
         self.tokenizer = self.processor.tokenizer
+        self.text_of = cache(partial(token_text, self.tokenizer))
         self.image_token = int(getattr(config, self.family.image_token_id))
         lab = bool(name and name.startswith("lab:"))
         self.info = ModelInfo(
@@ -70,6 +75,8 @@ class HuggingFaceVLM(VLM):
         count = self.family.layers(config)
         self.attention = [modules[self.family.attention.format(i=i)] for i in range(count)]
         self.layers = [modules[self.family.layer.format(i=i)] for i in range(count)]
+        if self.family.after:
+            self.after = {a: modules[self.family.after.format(i=i)] for i, a in enumerate(self.attention)}
         self.norm, self.head = modules[self.family.norm], modules[self.family.head]
         self.projector = modules[self.family.projector]
 
@@ -87,13 +94,19 @@ class HuggingFaceVLM(VLM):
         inputs = self._processed([pictures], [prompt])
         ids = inputs["input_ids"][0]
         positions = (ids == self.image_token).nonzero().squeeze(1).numpy()
+        grid = self.family.grid(inputs, self.processor, positions, pictures[0].size)
+        if len(pictures) == 1 and not grid.places((ids == self.image_token).numpy()):
+            raise ModelError(
+                f"{self.name} made {len(positions)} tokens of this picture, for {len(grid.placed)} places that its "
+                "family has on it; a map would be wrong. Try a picture of other proportions, and report this one."
+            )
         return Prepared(
             question=question,
             image=pictures[0],
             inputs={k: v.to(self.model.device) for k, v in inputs.items()},
-            tokens=tuple(self.tokenizer.convert_ids_to_tokens(ids.tolist())),
+            tokens=tuple(map(self.text_of, ids.tolist())),
             segments=self._segments(ids, prompt, question, len(pictures)),
-            grid=self.family.grid(inputs, self.processor, positions, pictures[0].size),
+            grid=grid,
         )
 
     def _processed(self, pictures: list[list[Image.Image]], prompts: Sequence[str], **options: Any) -> dict[str, Any]:
@@ -105,7 +118,7 @@ class HuggingFaceVLM(VLM):
 
     def _prompt(self, question: str, pictures: int = 1) -> str:
         if not getattr(self.processor, "chat_template", None):
-            token = self.tokenizer.convert_ids_to_tokens(self.image_token)
+            token = self.family.placeholder or self.tokenizer.convert_ids_to_tokens(self.image_token)
             return self.family.prompt.replace(token, "\n".join([token] * pictures)).format(question=question)
         content = [*[{"type": "image"}] * pictures, {"type": "text", "text": question}]
         turns = [{"role": "user", "content": content}]
@@ -169,26 +182,24 @@ class HuggingFaceVLM(VLM):
 
     def read_out(self, states: Tensor) -> Tensor:
         logits: Tensor = self.head(self.norm(states))
-        return logits
+        cap = getattr(self.model.config.get_text_config(), self.family.cap) if self.family.cap else None
+        return logits if cap is None else cap * torch.tanh(logits / cap)
 
     def eyes(self, prepared: Prepared) -> Eyes:
-        pixels, (rows, columns) = prepared.inputs["pixel_values"], prepared.grid.shape
-        if pixels.ndim < 4 or pixels[..., 0, 0, 0].numel() != 1:
-            raise NotApplicable(
-                f"{self.family.name} cuts this picture into pieces before it looks at it; maps of its pixels are not "
-                "made."
-            )
+        canvas = self.family.canvas(prepared.inputs, self.processor, prepared.grid)
         rest = {name: value for name, value in prepared.inputs.items() if name != "pixel_values"}
 
-        def logits(changed: Tensor) -> Tensor:
-            many = {name: value.expand(len(changed), *value.shape[1:]) for name, value in rest.items()}
-            found: Tensor = self.model(**many, pixel_values=changed, use_cache=False, logits_to_keep=1).logits
+        def logits(sheets: Tensor) -> Tensor:
+            many = {name: value.repeat(len(sheets), *[1] * (value.ndim - 1)) for name, value in rest.items()}
+            many["pixel_values"] = canvas.cut(sheets)
+            found: Tensor = self.model(**many, use_cache=False, logits_to_keep=1).logits
             return found[:, -1]
 
-        height, width = pixels.shape[-2:]
+        rows, columns = prepared.grid.shape
+        height, width = canvas.pixels.shape[-2:]
         down, across = torch.arange(height) * rows // height, torch.arange(width) * columns // width
-        cells = (down[:, None] * columns + across).to(pixels.device)[(None,) * (pixels.ndim - 2)]
-        return Eyes(pixels, cells, logits, self.projector)
+        cells = (down[:, None] * columns + across).to(canvas.pixels.device)[None, None]
+        return Eyes(canvas.pixels, cells, logits, self.projector if canvas.tokens else None)
 
     def ending(self, prepared: Prepared) -> Callable[[int], Tensor]:
         if not self.causal:
@@ -225,10 +236,31 @@ class HuggingFaceVLM(VLM):
         wide = 8 * text.hidden_size + 3 * text.intermediate_size  # numbers that a layer holds for one token
         return max(1, BRANCH_BYTES // (prepared.length * wide * self.model.dtype.itemsize))
 
-    def generate(self, prepared: Prepared) -> str:
-        with torch.inference_mode():
-            ids = self.model.generate(**prepared.inputs, do_sample=False, max_new_tokens=MOST_NEW_TOKENS)
-        return str(self.tokenizer.decode(ids[0, prepared.length :], skip_special_tokens=True)).strip()
+    def say(
+        self,
+        prepared: Prepared,
+        watch: Watch | None,
+        most: int,
+        given: str | None = None,
+        progress: Progress | None = None,
+    ) -> Said:
+        wanted = [] if given is None else self.tokenizer(given, add_special_tokens=False)["input_ids"]
+        if given is not None and not wanted:
+            raise QuestionError("The answer to score is empty; write what the model might say.")
+        recorder = self.recorder(prepared, watch)
+        watched = watch is not None and "answer" in watch.rows
+        with self.listening():
+            ids, passes, logits = generate(
+                self.model, prepared, recorder, len(wanted) or most, watched=watched, given=wanted, progress=progress
+            )
+        chances = logits.softmax(-1).double().numpy()
+        text = str(self.tokenizer.decode(ids, skip_special_tokens=True)).strip()
+        answers = self.rank(chances[0])
+        signs = set(self.tokenizer.all_special_ids)
+        while ids and ids[-1] in signs:
+            ids.pop()  # the end of the turn is no part of the answer
+        steps = [Step(self._named(i, row), self.rank(row)) for i, row in zip(ids, chances, strict=False)]
+        return Said(answers, tuple(passes[: max(1, len(ids))]), text, tuple(map(self.text_of, ids)), tuple(steps))
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -260,7 +292,11 @@ class HuggingFaceVLM(VLM):
 
     def rank(self, probabilities: np.ndarray) -> tuple[Answer, ...]:
         order = np.argsort(-probabilities, kind="stable")[:RANKED]
-        return tuple(Answer(self.tokenizer.decode([i]).strip() or "␣", float(probabilities[i]), int(i)) for i in order)
+        return tuple(self._named(int(i), probabilities) for i in order)
+
+    def _named(self, candidate: int, probabilities: np.ndarray) -> Answer:
+        """A token as an answer."""
+        return Answer(self.text_of(candidate), float(probabilities[candidate]), candidate)
 
     @property
     def points(self) -> tuple[str, ...]:
@@ -307,8 +343,10 @@ class HuggingFaceVLM(VLM):
             shortest = min(map(len, rows)) - 1  # at least the answer's row is new
             alike = (len(set(column)) == 1 for column in zip(*rows, strict=False))
             shared = min(sum(takewhile(bool, alike)), shortest)
-            if self.image_token in [token for row in rows for token in row[shared:]]:
-                yield from super().crossed(pictures, questions)  # a question before its picture shares nothing
+            early = self.image_token in [token for row in rows for token in row[shared:]]
+            if early or max(map(len, rows)) > reach(self.model.config):
+                # A question before its picture shares nothing; a sliding window would count the padding between them.
+                yield from super().crossed(pictures, questions)
                 return
             yield slice(start, start + len(images)), self._after_prefix(inputs, rows, shared, lens)
 
@@ -359,7 +397,7 @@ class HuggingFaceVLM(VLM):
                         use_cache=True,
                         logits_to_keep=1,
                     ).logits[:, -1]
-                through = [self.head(self.norm(states[layer])) for layer in range(1, len(self.layers))] if lens else []
+                through = [self.read_out(states[layer]) for layer in range(1, len(self.layers))] if lens else []
                 found.append(torch.stack([*through, logits]).float().cpu().unflatten(1, (pictures, count)))
         return torch.cat(found, dim=2)
 
@@ -380,6 +418,14 @@ class HuggingFaceVLM(VLM):
         if isinstance(picture, Scene) and not self.info.lab:
             return draw(picture, 336)
         return as_image(picture)
+
+
+def reach(config: Any) -> float:
+    """How many positions back every layer of a decoder reads, its own included."""
+    text = config.get_text_config()
+    window = getattr(text, "sliding_window", None)
+    slides = "sliding_attention" in (getattr(text, "layer_types", None) or ["sliding_attention"])
+    return window if window and slides else math.inf
 
 
 def load_lab_llava(name: str) -> HuggingFaceVLM:

@@ -13,8 +13,9 @@ from transformers.utils import logging as transformers_logging
 
 from vlmlens.errors import ModelError, UserError, first_line, forget_frames
 from vlmlens.models import cache
+from vlmlens.models.detail import Detail
 from vlmlens.models.device import pick_device, pick_precision
-from vlmlens.models.families import FAMILIES, Family, known
+from vlmlens.models.families import FAMILIES, Family, family_of, known, parts
 from vlmlens.models.fit import GIB, SPREAD, WHOLE, Fit, check_fit
 from vlmlens.models.processor import load_processor
 from vlmlens.models.source import Files, check_weights, find
@@ -43,6 +44,7 @@ def open_model(
     device: str = "auto",
     dtype: str = "auto",
     revision: str | None = None,
+    detail: Detail = "full",
     progress: Progress | None = None,
 ) -> Opened:
     """A model in memory. Attention goes through the function registered as `vlmlens`.
@@ -59,10 +61,13 @@ def open_model(
     try:
         with _loading:
             processor = load_processor(str(files.folder), family.processor)
+            if family.detail is not None:
+                family.detail(processor, config, detail)
             where = placement(check_fit(config, processor, family, placed, asked), placed, family)
             with watched_reading(sizes, progress):
                 model, loading = AutoModelForImageTextToText.from_pretrained(
                     files.folder,
+                    config=config,
                     attn_implementation="vlmlens",
                     use_safetensors=True,
                     trust_remote_code=False,
@@ -96,16 +101,17 @@ def read_family(files: Files) -> tuple[Family, Any]:
             f"{name} is a “{config.model_type}” model: it compares a picture with a text and answers no question, so "
             "there is no answer to look behind. Take a model that generates text."
         )
-    family = FAMILIES.get(config.model_type)
-    if family is None:
+    family = family_of(config.to_dict())
+    if family is not None:
+        return family, config
+    alike = [family.name for family in FAMILIES.values() if family.model_type == config.model_type]
+    if not alike:
         raise ModelError(f"{name} is a “{config.model_type}” model; this version can look inside {known()} only.")
-    decoder = getattr(getattr(config, "text_config", None), "model_type", None)
-    if family.decoders and decoder not in family.decoders:
-        raise ModelError(
-            f"{name} is a {family.name} with a “{decoder}” decoder; this version knows only those with "
-            f"{' or '.join(family.decoders)}."
-        )
-    return family, config
+    decoder, tower = parts(config.to_dict())
+    raise ModelError(
+        f"{name} is a “{config.model_type}” model made of a “{decoder}” decoder and a “{tower}” vision tower; "
+        f"this version knows {' and '.join(alike)}, which are made of others."
+    )
 
 
 def placement(fit: Fit, device: torch.device, family: Family) -> dict[str, Any]:
