@@ -87,7 +87,7 @@ def free(monkeypatch):
     return have
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", FAMILIES)
 def test_weights_and_cache_are_exact_in_every_family(name):
     model, processor = BUILDERS[name]()
     size = fit.picture_size(processor, FAMILIES[name], (60, 40))
@@ -105,7 +105,7 @@ def test_weights_and_cache_are_exact_in_every_family(name):
     with torch.inference_mode():
         cache = model(**inputs, use_cache=True).past_key_values
     held = sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers)
-    assert needed.cache == held * (size.tokens + fit.NEW) // size.tokens
+    assert fit.cached(model.config, size.tokens) * 4 == held <= needed.cache
     assert size.pixels == inputs["pixel_values"].numel()
 
 
@@ -138,6 +138,15 @@ def test_a_larger_picture_needs_more_where_the_family_shows_more_of_it():
     small, large = (fit.picture_size(processor, FAMILIES["qwen2_vl"], (side, side)) for side in (56, 112))
     assert small.tokens < large.tokens
     assert small.pixels < large.pixels
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_low_detail_is_offered_where_it_makes_fewer_tokens(name):
+    model, processor = BUILDERS[name]()
+    family, side = FAMILIES[name], (1200, 900)
+    low = fit.small_size(processor, family, model.config, side)
+    assert (low is None) == (family.detail is None)
+    assert low is None or low.tokens <= fit.picture_size(processor, family, side).tokens
 
 
 def test_a_cpu_without_room_for_float32_takes_the_stored_precision(config, free):
@@ -183,7 +192,7 @@ def test_only_what_would_fit_is_offered(free, monkeypatch):
     assert offered(cuda=4, cpu=20) == ["device cpu in float16"]
     assert offered(cuda=4, cpu=64) == ["device cpu in float32"]
     assert offered(cuda=4, cpu=4) == []
-    assert "a smaller picture (100 tokens in place of 20000)" in offered(size=fit.Size(20000, 1), cuda=16, cpu=4)
+    assert "detail low (100 tokens in place of 20000)" in offered(size=fit.Size(20000, 1), cuda=16, cpu=4)
     monkeypatch.setattr(fit, "bitsandbytes_lacks", lambda: "")
     assert offered(cuda=7, cpu=4) == ["dtype 4bit"]
 

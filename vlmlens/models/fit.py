@@ -109,11 +109,21 @@ def picture_size(processor: Any, family: Family, size: tuple[int, int] = PICTURE
     return Size(int(inputs["input_ids"].shape[1]), int(inputs["pixel_values"].numel()))
 
 
+def small_size(processor: Any, family: Family, config: Any, size: tuple[int, int] = PICTURE) -> Size | None:
+    """The same in as few tokens as the family allows (`detail="low"`); None where it has no say in that."""
+    if family.detail is None:
+        return None
+    few = copy.copy(processor)
+    few.image_processor = copy.deepcopy(processor.image_processor)
+    family.detail(few, copy.deepcopy(config), "low")
+    return picture_size(few, family, size)
+
+
 def need(config: Any, counted: Count, size: Size, precision: Precision, on_cpu: bool = False) -> Need:
     """What one question about one picture needs, answered with the cache and watched at every layer."""
     item = precision.itemsize
     linear = counted.linear * (item if precision.bits is None else {8: 1.0, 4: 0.5 + 4 / 64}[precision.bits])
-    cache = 2 * kept_per_token(config) * (size.tokens + NEW) * item
+    cache = cached(config, size.tokens + NEW) * item
     held = _activations(config, size, item)
     if on_cpu and item < 4:  # torch makes a copy of the matrix that one row is multiplied with; the head's is largest
         text = config.get_text_config()
@@ -121,11 +131,14 @@ def need(config: Any, counted: Count, size: Size, precision: Precision, on_cpu: 
     return Need(round(linear) + counted.rest * item, cache, held)
 
 
-def kept_per_token(config: Any) -> int:
-    """Numbers that the cache holds of one token's keys, and as many of its values."""
+def cached(config: Any, tokens: int) -> int:
+    """Numbers that the cache of keys and values holds of so many tokens; layers with a window hold no more than it."""
     text = config.get_text_config()
     heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
-    return int(text.num_hidden_layers * heads * _head(text))
+    window = getattr(text, "sliding_window", None)
+    layers = getattr(text, "layer_types", None) or ["full_attention"] * text.num_hidden_layers
+    held = sum(min(tokens, window - 1) if window and kind == "sliding_attention" else tokens for kind in layers)
+    return int(2 * heads * _head(text) * held)
 
 
 def _head(text: Any) -> int:
@@ -200,7 +213,7 @@ def spread_over(fit: Fit, device: torch.device) -> Fit | None:
 
 
 def ways_out(config: Any, counted: Count, size: Size, tried: Fit, small: Size | None = None) -> Iterator[str]:
-    """What would fit where `tried` does not, in words, the least loss first. `small`: a picture of fewer tokens."""
+    """What would fit where `tried` does not, in words, the least loss first. `small`: the picture at low detail."""
     here = torch.device(tried.device)
 
     def would(precision: Precision, picture: Size = size) -> bool:
@@ -211,7 +224,7 @@ def ways_out(config: Any, counted: Count, size: Size, tried: Fit, small: Size | 
         if would(Precision(dtype)):
             yield f"dtype {Precision(dtype)}"
     if small is not None and small.tokens < size.tokens and would(tried.precision, small):
-        yield f"a smaller picture ({small.tokens} tokens in place of {size.tokens})"
+        yield f"detail low ({small.tokens} tokens in place of {size.tokens})"
     for bits in (8, 4) if here.type == "cuda" else ():
         if (tried.precision.bits or 16) > bits and would(Precision(torch.bfloat16, bits)):
             lacks = bitsandbytes_lacks()
@@ -229,6 +242,6 @@ def check_fit(config: Any, processor: Any, family: Family, device: torch.device,
         return found
     if (spread := spread_over(found, device)) is not None:
         return spread
-    ways = list(ways_out(config, counted, size, found, picture_size(processor, family, (336, 336))))
+    ways = list(ways_out(config, counted, size, found, small_size(processor, family, config)))
     told = f"these would fit: {', '.join(ways)}" if ways else "take a smaller model, or free some memory"
     raise NoRoom(f"It will not fit: {found.sentence()}; {told}.")
