@@ -113,7 +113,7 @@ def need(config: Any, counted: Count, size: Size, precision: Precision, on_cpu: 
     """What one question about one picture needs, answered with the cache and watched at every layer."""
     item = precision.itemsize
     linear = counted.linear * (item if precision.bits is None else {8: 1.0, 4: 0.5 + 4 / 64}[precision.bits])
-    cache = 2 * kept_per_token(config) * (size.tokens + NEW) * item
+    cache = cached(config, size.tokens + NEW) * item
     held = _activations(config, size, item)
     if on_cpu and item < 4:  # torch makes a copy of the matrix that one row is multiplied with; the head's is largest
         text = config.get_text_config()
@@ -121,11 +121,14 @@ def need(config: Any, counted: Count, size: Size, precision: Precision, on_cpu: 
     return Need(round(linear) + counted.rest * item, cache, held)
 
 
-def kept_per_token(config: Any) -> int:
-    """Numbers that the cache holds of one token's keys, and as many of its values."""
+def cached(config: Any, tokens: int) -> int:
+    """Numbers that the cache holds of so many tokens, keys and values; layers with a window forget what is before it."""
     text = config.get_text_config()
     heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
-    return int(text.num_hidden_layers * heads * _head(text))
+    kinds = getattr(text, "layer_types", None) or ["full_attention"] * text.num_hidden_layers
+    window = min(tokens, (getattr(text, "sliding_window", None) or tokens + 1) - 1)
+    kept = sum(window if kind == "sliding_attention" else tokens for kind in kinds)
+    return int(2 * kept * heads * _head(text))
 
 
 def _head(text: Any) -> int:
