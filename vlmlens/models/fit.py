@@ -122,7 +122,7 @@ def need(config: Any, counted: Count, size: Size, precision: Precision, on_cpu: 
 
 
 def cached(config: Any, tokens: int) -> int:
-    """Numbers that the cache holds of so many tokens, keys and values; layers with a window forget what is before it."""
+    """Numbers that the cache holds of so many tokens, keys and values; a window forgets what is before it."""
     text = config.get_text_config()
     heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
     kinds = getattr(text, "layer_types", None) or ["full_attention"] * text.num_hidden_layers
