@@ -3,6 +3,7 @@
 A row is tested by existing: it needs a builder in `tiny.py`.
 """
 
+import io
 import itertools
 import json
 import re
@@ -24,7 +25,7 @@ import vlmlens
 from vlmlens.attention import MODES, budget, causal_check, hottest_window, image_maps, masking_sweep
 from vlmlens.attribution import METHODS, Case, explain
 from vlmlens.errors import ModelError, NotApplicable, QuestionError
-from vlmlens.models import VLM
+from vlmlens.models import VLM, as_image
 from vlmlens.models.families import FAMILIES
 from vlmlens.models.inside import branched
 from vlmlens.trace import Branch, Knockout, Replace, Scale, Segment, Site, Watch
@@ -293,12 +294,32 @@ def entering(vlm, picture):
     return found[0][ready.grid.placed], ready.grid
 
 
-@pytest.mark.parametrize(("height", "width"), [(300, 300), (300, 600), (500, 300)], ids=["square", "wide", "tall"])
-def test_a_spot_changes_most_the_token_whose_box_holds_it(kind, blinkered, height, width):
+def turned(pixels):
+    """As a phone held upright saves it: the sensor's rows, and a note of how to turn them."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).transpose(Image.Transpose.ROTATE_90).save(
+        buffer, "JPEG", quality=95, subsampling=0, exif=exif
+    )
+    return as_image(buffer.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "come_in"),
+    [
+        (300, 300, Image.fromarray),
+        (300, 600, Image.fromarray),
+        (500, 300, Image.fromarray),
+        (500, 300, turned),
+    ],
+    ids=["square", "wide", "tall", "turned"],
+)
+def test_a_spot_changes_most_the_token_whose_box_holds_it(kind, blinkered, height, width, come_in):
     vlm = blinkered(kind)
     rng = np.random.default_rng(0)
     pixels = rng.integers(100, 156, (height, width, 3), dtype=np.uint8)
-    before, grid = entering(vlm, Image.fromarray(pixels))
+    before, grid = entering(vlm, come_in(pixels))
     assert grid.size == (width, height)
     found = []
     for _ in range(TRIALS):
@@ -307,7 +328,7 @@ def test_a_spot_changes_most_the_token_whose_box_holds_it(kind, blinkered, heigh
         x, y = int(rng.integers(left + 2, right - 16)), int(rng.integers(top + 2, bottom - 16))
         spotted = pixels.copy()
         spotted[y : y + 14, x : x + 14] = rng.integers(0, 2, 3) * 255
-        after, _ = entering(vlm, Image.fromarray(spotted))
+        after, _ = entering(vlm, come_in(spotted))
         changed = (after - before).norm(dim=-1).numpy()
         hits = [changed[: grid.cells].argmax() == cell]
         if grid.wide:
@@ -315,6 +336,29 @@ def test_a_spot_changes_most_the_token_whose_box_holds_it(kind, blinkered, heigh
             hits.append(left <= x + 7 <= right and top <= y + 7 <= bottom)
         found.append(all(hits))
     assert np.mean(found) >= 0.95
+
+
+def test_a_picture_with_too_many_tiles_is_scaled_down_and_stays_in_place(blinkered):
+    """LLaVA-OneVision blends neighbouring cells then: a spot may change most the token next to its own."""
+    vlm = blinkered("llava_onevision")
+    model, rng = vlm.model.model, np.random.default_rng(0)
+    pixels = rng.integers(100, 156, (500, 300, 3), dtype=np.uint8)
+    vlm.processor.vision_aspect_ratio = model.config.vision_aspect_ratio = "anyres_max_1"
+    try:
+        before, grid = entering(vlm, Image.fromarray(pixels))
+        assert 1 < grid.cells < 60
+        far = []
+        for _ in range(TRIALS):
+            x, y = rng.integers(20, 280), rng.integers(20, 480)
+            spotted = pixels.copy()
+            spotted[y - 15 : y + 15, x - 15 : x + 15] = rng.integers(0, 2, 3) * 255
+            after, _ = entering(vlm, Image.fromarray(spotted))
+            left, top, right, bottom = grid.boxes[(after - before).norm(dim=-1)[: grid.cells].argmax()]
+            far.append(max(abs(x - (left + right) / 2) / (right - left), abs(y - (top + bottom) / 2) / (bottom - top)))
+        assert np.quantile(far, 0.95) < 1
+        assert np.median(far) < 0.5
+    finally:
+        vlm.processor.vision_aspect_ratio = model.config.vision_aspect_ratio = "anyres_max_9"
 
 
 def test_neighbours_in_a_batch_are_nobodys_business(vlm, pictures):
@@ -428,6 +472,34 @@ def test_what_people_look_at_runs_or_is_refused_in_words(vlm, pictures):
         made.append(name)
     assert all(words.endswith(".") for words in refusals)
     assert {"raw", "rollout", "value-weighted", "chefer", "lens"} <= set(made)
+    assert {"integrated gradients", "occlusion", "ablation"} <= set(made)
+
+
+def test_a_sheet_of_pixels_is_what_the_eyes_get(kind, vlm, blinkered, pictures):
+    """Cut up again it gives the same answer, and a cell of it that is painted over reaches the tokens that show it."""
+    for picture in pictures:
+        ready = vlm.prepare(picture, QUESTIONS[0])
+        with torch.inference_mode():
+            eyes = vlm.eyes(ready)
+            torch.testing.assert_close(eyes.logits(eyes.pixels), vlm.run(ready, None)[0], atol=1e-5, rtol=1e-5)
+    blind = blinkered(kind)
+    ready = blind.prepare(pictures[1], QUESTIONS[0])
+    grid, found = ready.grid, []
+
+    def see(layer, states):
+        if layer == 0:
+            found.append(states[:, grid.placed])
+
+    cells = np.linspace(0, grid.cells - 1, 5).astype(int)
+    with torch.inference_mode(), blind.listening(), recording(Recorder({}, np.zeros(0), {}, see=see)):
+        eyes = blind.eyes(ready)
+        sheets = [eyes.pixels, *(torch.where(eyes.cells == cell, 3.0, eyes.pixels) for cell in cells)]
+        eyes.logits(torch.cat(sheets))
+    changed = (found[0][1:] - found[0][:1]).norm(dim=-1)
+    np.testing.assert_array_equal(changed[:, : grid.cells].argmax(dim=1), cells)
+    if grid.wide:
+        seen = changed[:, grid.cells :].argmax(dim=1).numpy()
+        assert all(grid.overlap[token, cell] > 0 for token, cell in zip(seen, cells, strict=True))
 
 
 @pytest.mark.parametrize(("kind", "part"), [("paligemma", "text_config"), ("llava", "vision_config")])

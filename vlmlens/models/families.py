@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from vlmlens.models import grids
+from vlmlens.models import canvas, grids
+from vlmlens.models.canvas import Canvas
 from vlmlens.trace.segments import Grid
 
 
@@ -25,6 +26,7 @@ class Family:
     prompt: str  # used where the processor brings no chat template
     grid: Callable[[Mapping[str, Any], Any, Any, tuple[int, int]], Grid]
     # (inputs, processor, positions of the image tokens, size of the first picture) -> where that one's lie
+    canvas: Callable[[Mapping[str, Any], Any, Grid], Canvas] = canvas.tiled
     layer: str = "model.language_model.layers.{i}"  # a decoder layer, whose input states can be replaced
     attention: str = "model.language_model.layers.{i}.self_attn"  # its attention module
     norm: str = "model.language_model.norm"  # after the last layer
@@ -46,21 +48,6 @@ class Family:
     alike: bool = True  # whether every picture becomes the same number of tokens
     second: bool = True  # whether the model was made for more than one picture
 
-    def fits(self, config: Any) -> bool:
-        decoder, tower = parts(config)
-        return (
-            self.model_type == config.model_type
-            and (not self.decoders or decoder in self.decoders)
-            and (not self.towers or tower in self.towers)
-        )
-
-
-def parts(config: Any) -> tuple[str, str]:
-    """The model types of a config's decoder and vision tower."""
-    halves = (getattr(config, name, None) for name in ("text_config", "vision_config"))
-    decoder, tower = (str(getattr(half, "model_type", "unknown")) for half in halves)
-    return decoder, tower
-
 
 def bos_after_the_picture(prompt: str, tokenizer: Any) -> str:
     """PaliGemma's processor puts the first token behind the picture, and ends the prompt with a line break."""
@@ -79,6 +66,7 @@ QWEN: dict[str, Any] = {  # what its generations share
     "prompt": "<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>{question}<|im_end|>\n"
     "<|im_start|>assistant\n",
     "grid": grids.merged,
+    "canvas": canvas.merged,
     "alike": False,
 }
 
@@ -121,6 +109,7 @@ FAMILIES = {
             projector="model.multi_modal_projector",
             prompt="[INST] <image>\n{question} [/INST]",
             grid=grids.anyres,
+            canvas=canvas.anyres,
             alike=False,
         ),
         Family(
@@ -129,6 +118,7 @@ FAMILIES = {
             projector="model.multi_modal_projector",
             prompt="<|im_start|>user <image>\n{question}<|im_end|><|im_start|>assistant\n",
             grid=grids.anyres,
+            canvas=canvas.anyres,
             processor="LlavaOnevisionProcessor",
             alike=False,
         ),
@@ -175,6 +165,27 @@ FAMILIES = {
         Family(name="SmolVLM", model_type="smolvlm", **IDEFICS),
     )
 }
+
+
+def parts(config: Any) -> tuple[str, str, str]:
+    """The types of a model, its decoder and its vision tower, by its config or what its config.json holds.
+
+    "" where a file does not say.
+    """
+    said = config if isinstance(config, Mapping) else config.to_dict()
+    halves = (said.get(name) for name in ("text_config", "vision_config"))
+    decoder, tower = (str(half.get("model_type", "")) if isinstance(half, Mapping) else "" for half in halves)
+    return str(said.get("model_type", "")), decoder, tower
+
+
+def family_of(config: Any) -> Family | None:
+    """The row for a config, or for what a config.json holds."""
+    kind, decoder, tower = parts(config)
+    for family in FAMILIES.values():
+        others = family.decoders and decoder not in ("", *family.decoders)
+        if family.model_type == kind and not others and not (family.towers and tower not in ("", *family.towers)):
+            return family
+    return None
 
 
 def known() -> str:

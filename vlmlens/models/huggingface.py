@@ -4,32 +4,28 @@ code stays theirs.
 
 import copy
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from transformers import AttentionInterface, AutoConfig, AutoModelForImageTextToText
+from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-from vlmlens.errors import ModelError, NotApplicable, QuestionError, first_line
+from vlmlens.errors import ModelError, NotApplicable, QuestionError
 from vlmlens.lab.draw import draw
 from vlmlens.lab.questions import readable
 from vlmlens.lab.scenes import Scene
 from vlmlens.lab.text import known_words
 from vlmlens.lab.weights import LabName
 from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
-from vlmlens.models.families import FAMILIES, Family, known, parts
-from vlmlens.models.fit import choose_dtype
 from vlmlens.models.inside import Eyes
+from vlmlens.models.loading import Opened, open_model
 from vlmlens.models.many import Batch
-from vlmlens.models.processor import load_processor
 from vlmlens.models.record import Prepared
 from vlmlens.trace import Answer, Segment, Site
 from vlmlens.trace.capture import Recorder, attend, entering, leaving, recording
@@ -50,40 +46,21 @@ _BY_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids
 class HuggingFaceVLM(VLM):
     """A pretrained model of a family in `FAMILIES`, from a folder or the hub."""
 
-    def __init__(self, source: str, *, name: str | None = None, device: str = "auto", dtype: str = "auto") -> None:
+    def __init__(self, opened: Opened, name: str | None = None) -> None:
         super().__init__()
-        self.family, config = find_family(source)
-        placed = pick_device(device)
-        asked = pick_dtype(dtype)
-        try:
-            precision = choose_dtype(config, placed, asked)
-            self.processor = load_processor(source, self.family.processor)
-            self.model, loading = AutoModelForImageTextToText.from_pretrained(
-                source,
-                attn_implementation="vlmlens",
-                use_safetensors=True,
-                trust_remote_code=False,
-                dtype=precision,
-                output_loading_info=True,
-            )
-        except ModelError:
-            raise
-        except Exception as error:  # on a broken file these libraries raise whatever they stumble over
-            raise ModelError(f"“{source}” could not be loaded: {first_line(error)}") from error
-        if missing := sorted(loading["missing_keys"]):  # transformers would make them up
-            raise ModelError(f"The weights in “{source}” lack {missing[0]}; download them again.")
-        self.model = self.model.to(placed).requires_grad_(False).eval()
+        self.family, config = opened.family, opened.config
+        self.processor, self.model = opened.processor, opened.model
         self.causal = self.family.causal
         self.whole_from = self.family.whole_from(config) if self.family.whole_from else 0
         self.tokenizer = self.processor.tokenizer
         self.image_token = int(getattr(config, self.family.image_token_id))
-        lab = source_is_lab(name)
+        lab = bool(name and name.startswith("lab:"))
         self.info = ModelInfo(
-            name or source,
+            name or opened.source,
             self.family.name,
-            str(getattr(config, "_commit_hash", None) or "local"),
+            opened.revision,
             sum(p.numel() for p in self.model.parameters()),
-            str(placed),
+            str(opened.device),
             str(self.model.dtype).removeprefix("torch."),
             lab,
             sum(t.nbytes for t in (*self.model.parameters(), *self.model.buffers())),
@@ -205,23 +182,20 @@ class HuggingFaceVLM(VLM):
         return logits if cap is None else cap * torch.tanh(logits / cap)
 
     def eyes(self, prepared: Prepared) -> Eyes:
-        pixels, (rows, columns) = prepared.inputs["pixel_values"], prepared.grid.shape
-        if pixels.ndim < 4 or pixels[..., 0, 0, 0].numel() != 1:
-            raise NotApplicable(
-                f"{self.family.name} cuts this picture into pieces before it looks at it; maps of its pixels are not "
-                "made."
-            )
+        canvas = self.family.canvas(prepared.inputs, self.processor, prepared.grid)
         rest = {name: value for name, value in prepared.inputs.items() if name != "pixel_values"}
 
-        def logits(changed: Tensor) -> Tensor:
-            many = {name: value.expand(len(changed), *value.shape[1:]) for name, value in rest.items()}
-            found: Tensor = self.model(**many, pixel_values=changed, use_cache=False, logits_to_keep=1).logits
+        def logits(sheets: Tensor) -> Tensor:
+            many = {name: value.repeat(len(sheets), *[1] * (value.ndim - 1)) for name, value in rest.items()}
+            many["pixel_values"] = canvas.cut(sheets)
+            found: Tensor = self.model(**many, use_cache=False, logits_to_keep=1).logits
             return found[:, -1]
 
-        height, width = pixels.shape[-2:]
+        rows, columns = prepared.grid.shape
+        height, width = canvas.pixels.shape[-2:]
         down, across = torch.arange(height) * rows // height, torch.arange(width) * columns // width
-        cells = (down[:, None] * columns + across).to(pixels.device)[(None,) * (pixels.ndim - 2)]
-        return Eyes(pixels, cells, logits, self.projector)
+        cells = (down[:, None] * columns + across).to(canvas.pixels.device)[None, None]
+        return Eyes(canvas.pixels, cells, logits, self.projector if canvas.tokens else None)
 
     def ending(self, prepared: Prepared) -> Callable[[int], Tensor]:
         if not self.causal:
@@ -417,55 +391,6 @@ class HuggingFaceVLM(VLM):
         return as_image(picture)
 
 
-def find_family(source: str) -> tuple[Family, Any]:
-    """The row for a folder or hub name, from its config alone. Raises ModelError with what to do."""
-    path = Path(source)
-    looks_local = path.is_absolute() or source.startswith((".", "~")) or os.path.exists(source)
-    if looks_local and not os.path.isdir(source):
-        raise ModelError(f"There is no folder {source}; check the path, or give a hub name such as org/name.")
-    if looks_local and not (path / "config.json").is_file():
-        raise ModelError(f"The folder {source} has no config.json; point at the folder that holds the model's files.")
-    try:
-        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
-    except Exception as error:  # see above
-        if looks_local:
-            raise ModelError(f"The config.json in {source} cannot be read: {first_line(error)}") from error
-        raise ModelError(
-            f"“{source}” is neither a lab model, nor a folder, nor in the local Hugging Face cache, and could not be "
-            "fetched. Check the spelling, the network, and whether the model needs a login."
-        ) from error
-    alike = [family for family in FAMILIES.values() if family.model_type == config.model_type]
-    if not alike:
-        raise ModelError(f"{source} is a “{config.model_type}” model; this version can look inside {known()} only.")
-    family = next((family for family in alike if family.fits(config)), None)
-    if family is None:
-        decoder, tower = parts(config)
-        raise ModelError(
-            f"{source} is a “{config.model_type}” model made of a “{decoder}” decoder and a “{tower}” vision tower; "
-            f"this version knows {' and '.join(family.name for family in alike)}, which are made of others."
-        )
-    return family, config
-
-
-def pick_device(device: str) -> torch.device:
-    if device != "auto":
-        try:
-            return torch.empty(0, device=device).device
-        except (RuntimeError, AssertionError) as error:
-            raise ModelError(f"There is no device “{device}” here; use auto, cpu, cuda or mps.") from error
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def pick_dtype(dtype: str) -> torch.dtype | None:
-    """None for "auto", see `choose_dtype`."""
-    named = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-    if dtype not in named and dtype != "auto":
-        raise ModelError(f"There is no dtype “{dtype}”; use auto, {', '.join(named)}.")
-    return named.get(dtype)
-
-
 def reach(config: Any) -> float:
     """How many positions back every layer of a decoder reads, its own included."""
     text = config.get_text_config()
@@ -474,12 +399,8 @@ def reach(config: Any) -> float:
     return window if window and slides else math.inf
 
 
-def source_is_lab(name: str | None) -> bool:
-    return bool(name and name.startswith("lab:"))
-
-
 def load_lab_llava(name: str) -> HuggingFaceVLM:
     lab = LabName.parse(name)
     if not lab.path.is_dir():
         raise ModelError(f"The weights of {name} are missing; `make train` makes them anew.")
-    return HuggingFaceVLM(str(lab.path), name=str(lab), device="cpu", dtype="float32")
+    return HuggingFaceVLM(open_model(str(lab.path), "cpu", "float32"), str(lab))

@@ -1,0 +1,165 @@
+"""From a name to a model in memory: its files, its family, its processor, its weights."""
+
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from transformers import AutoConfig, AutoModelForImageTextToText
+from transformers.utils import logging as transformers_logging
+
+from vlmlens.errors import ModelError, UserError, first_line
+from vlmlens.models import cache
+from vlmlens.models.device import pick_device, pick_dtype
+from vlmlens.models.families import FAMILIES, Family, family_of, known, parts
+from vlmlens.models.fit import GIB, choose_dtype
+from vlmlens.models.processor import load_processor
+from vlmlens.models.source import Files, check_weights, find
+from vlmlens.progress import Progress
+
+TWO_TOWERS = ("clip", "siglip", "siglip2", "align", "altclip", "chinese_clip", "clipseg", "owlvit", "owlv2", "groupvit")
+# transformers announces what it reads to one hook in a process, and a model too many at once fills the memory.
+_loading = threading.Lock()
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """What was loaded, all of it transformers' own."""
+
+    source: str
+    family: Family
+    config: Any
+    processor: Any
+    model: Any  # on its device
+    revision: str
+    device: torch.device
+
+
+def open_model(
+    name: str,
+    device: str = "auto",
+    dtype: str = "auto",
+    revision: str | None = None,
+    progress: Progress | None = None,
+) -> Opened:
+    """A model in memory. Attention goes through the function registered as `vlmlens`.
+
+    Raises ModelError, or Cancelled; either way nothing that was half loaded is kept.
+    """
+    progress = progress or Progress()
+    placed, asked = pick_device(device), pick_dtype(dtype)
+    files = find(name, revision, progress)
+    family, config = read_family(files)
+    check_weights(files)
+    sizes = tensor_sizes(files)
+    try:
+        with _loading:
+            precision = choose_dtype(config, placed, asked)
+            processor = load_processor(str(files.folder), family.processor)
+            with watched_reading(sizes, progress):
+                model, loading = AutoModelForImageTextToText.from_pretrained(
+                    files.folder,
+                    attn_implementation="vlmlens",
+                    use_safetensors=True,
+                    trust_remote_code=False,
+                    dtype=precision,
+                    output_loading_info=True,
+                )
+            progress.step(1.0, f"moving it to {placed}")
+            model = model.to(placed)
+    except UserError as error:
+        forget(error)
+        raise
+    except Exception as error:  # on a broken file these libraries raise whatever they stumble over
+        forget(error)
+        raise ModelError(f"“{name}” could not be loaded: {first_line(error)}") from error
+    if absent := sorted(loading["missing_keys"]):  # transformers would make them up
+        raise ModelError(f"The weights in “{name}” lack {absent[0]}; download them again.")
+    model.requires_grad_(False).eval()
+    return Opened(name, family, config, processor, model, files.revision, placed)
+
+
+def read_family(files: Files) -> tuple[Family, Any]:
+    """The family's row and the config, from the config alone. Raises ModelError with what to do."""
+    name = files.name
+    try:
+        config = AutoConfig.from_pretrained(files.folder, trust_remote_code=False)
+    except Exception as error:  # see above
+        raise ModelError(f"The config.json in {name} cannot be read: {first_line(error)}") from error
+    if config.model_type in TWO_TOWERS:
+        raise ModelError(
+            f"{name} is a “{config.model_type}” model: it compares a picture with a text and answers no question, so "
+            "there is no answer to look behind. Take a model that generates text."
+        )
+    family = family_of(config)
+    if family is not None:
+        return family, config
+    kind, decoder, tower = parts(config)
+    if alike := [row.name for row in FAMILIES.values() if row.model_type == kind]:
+        raise ModelError(
+            f"{name} is a “{kind}” model made of a “{decoder}” decoder and a “{tower}” vision tower; this version "
+            f"knows {' and '.join(alike)}, made of others."
+        )
+    raise ModelError(f"{name} is a “{kind}” model; this version can look inside {known()} only.")
+
+
+def tensor_sizes(files: Files) -> dict[str, tuple[str, int]]:
+    """For every stored tensor its file's name and its bytes. Raises ModelError naming a file that is damaged."""
+    found: dict[str, tuple[str, int]] = {}
+    for path in cache.shards(files.folder):
+        try:
+            with safe_open(path, framework="pt") as stored:
+                for tensor in stored.keys():  # noqa: SIM118
+                    piece = stored.get_slice(tensor)
+                    count = torch.Size(piece.get_shape()).numel()
+                    found[tensor] = path.name, count * _itemsize(piece.get_dtype())
+        except Exception as error:
+            mend = f"delete {path.resolve()} and load again with a network" if files.repo else "copy it anew"
+            raise ModelError(
+                f"The file {path.name} of “{files.name}” is damaged ({first_line(error)}); {mend}."
+            ) from error
+    return found
+
+
+def _itemsize(dtype: str) -> int:
+    """Bytes of one number of a dtype as safetensors names it: F32, BF16, I8, BOOL."""
+    digits = "".join(letter for letter in dtype.partition("_")[0] if letter.isdigit())
+    return max(1, int(digits or 8) // 8)
+
+
+@contextmanager
+def watched_reading(sizes: dict[str, tuple[str, int]], progress: Progress) -> Iterator[None]:
+    """While transformers reads weights in this thread: say how far it is and in which file, and let it be cancelled."""
+    thread = threading.get_ident()
+    total = max(1, sum(size for _, size in sizes.values()))
+
+    def read(parameters: Any) -> Iterator[Any]:
+        done = 0
+        for name, mapping in parameters:
+            sources = [sizes[key] for key in mapping.layer_targets.get(name, ()) if key in sizes]
+            file = f" {sources[0][0]}" if sources else ""
+            progress.step(done / total, f"reading{file}, {done / GIB:.1f} of {total / GIB:.1f} GiB")
+            yield name, mapping
+            done += sum(size for _, size in sources)
+
+    def hook(factory: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if threading.get_ident() == thread and kwargs.get("desc") == "Loading weights":
+            return read(args[0])
+        return factory(*args, **kwargs) if before is None else before(factory, args, kwargs)
+
+    before = transformers_logging.set_tqdm_hook(hook)
+    try:
+        yield
+    finally:
+        transformers_logging.set_tqdm_hook(before)
+
+
+def forget(error: BaseException | None) -> None:
+    """Let go of what the frames of an error hold, a half-loaded model above all."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
