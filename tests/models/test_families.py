@@ -276,9 +276,8 @@ def blinkered(folders):
         ]
         assert len(ends) == 4  # two layers, two each
         with torch.no_grad():
-            for end in ends:
-                end.weight.zero_()
-                end.bias.zero_()
+            for parameter in (parameter for end in ends for parameter in end.parameters()):
+                parameter.zero_()
         return vlm
 
     return of
