@@ -25,7 +25,7 @@ import vlmlens
 from vlmlens.attention import MODES, budget, causal_check, hottest_window, image_maps, masking_sweep
 from vlmlens.attribution import METHODS, Case, explain
 from vlmlens.errors import ModelError, NotApplicable, QuestionError
-from vlmlens.models import VLM, as_image
+from vlmlens.models import VLM, as_image, detail
 from vlmlens.models.families import FAMILIES
 from vlmlens.models.inside import branched
 from vlmlens.trace import Branch, Knockout, Replace, Scale, Segment, Site, Watch
@@ -335,6 +335,22 @@ def test_a_spot_changes_most_the_token_whose_box_holds_it(kind, blinkered, heigh
             hits.append(left <= x + 7 <= right and top <= y + 7 <= bottom)
         found.append(all(hits))
     assert np.mean(found) >= 0.95
+
+
+def test_low_detail_is_fewer_tokens_of_the_same_picture(kind, vlm, folders, pictures, monkeypatch):
+    monkeypatch.setattr(detail, "FEW_TOKENS", 9)
+    low = vlmlens.load(str(folders(kind)), detail="low")
+    counts = [int((one.prepare(pictures[1], QUESTIONS[0]).segments == Segment.IMAGE).sum()) for one in (vlm, low)]
+    assert counts[1] < counts[0] if vlm.family.detail else counts[1] == counts[0]
+    grid = low.prepare(pictures[1], QUESTIONS[0]).grid
+    assert grid.size == pictures[1].size
+    assert grid.covers_all() == vlm.prepare(pictures[1], QUESTIONS[0]).grid.covers_all()
+
+
+def test_a_photograph_does_not_become_thousands_of_tokens(folders, pictures, monkeypatch):
+    monkeypatch.setattr(detail, "MOST_TOKENS", 20)
+    vlm = vlmlens.load(str(folders("qwen2_vl")))
+    assert 10 < (vlm.prepare(pictures[1].resize((2000, 900)), QUESTIONS[0]).segments == Segment.IMAGE).sum() <= 20
 
 
 def test_a_picture_with_too_many_tiles_is_scaled_down_and_stays_in_place(blinkered):

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from vlmlens.models import canvas, grids
+from vlmlens.models import canvas, detail, grids
 from vlmlens.models.canvas import Canvas
+from vlmlens.models.detail import Detail
 from vlmlens.trace.segments import Grid
 
 
@@ -27,6 +28,7 @@ class Family:
     grid: Callable[[Mapping[str, Any], Any, Any, tuple[int, int]], Grid]
     # (inputs, processor, positions of the image tokens, size of the first picture) -> where that one's lie
     canvas: Callable[[Mapping[str, Any], Any, Grid], Canvas] = canvas.tiled
+    detail: Callable[[Any, Any, Detail], None] | None = None  # sets (processor, config); None: every picture alike
     layer: str = "model.language_model.layers.{i}"  # a decoder layer, whose input states can be replaced
     attention: str = "model.language_model.layers.{i}.self_attn"  # its attention module
     norm: str = "model.language_model.norm"  # after the last layer
@@ -48,6 +50,28 @@ class Family:
     alike: bool = True  # whether every picture becomes the same number of tokens
     second: bool = True  # whether the model was made for more than one picture
 
+    def fits(self, config: Mapping[str, Any]) -> bool:
+        """Whether a config, as a config.json holds it, is one of this row."""
+        decoder, tower = parts(config)
+        return (
+            self.model_type == config.get("model_type")
+            and (not self.decoders or decoder in self.decoders)
+            and (not self.towers or tower in self.towers)
+        )
+
+
+def parts(config: Mapping[str, Any]) -> tuple[str, str]:
+    """The model types of a config's decoder and vision tower."""
+    decoder, tower = (
+        str((config.get(name) or {}).get("model_type", "unknown")) for name in ("text_config", "vision_config")
+    )
+    return decoder, tower
+
+
+def family_of(config: Mapping[str, Any]) -> Family | None:
+    """The row of a config, as a config.json holds it."""
+    return next((family for family in FAMILIES.values() if family.fits(config)), None)
+
 
 def bos_after_the_picture(prompt: str, tokenizer: Any) -> str:
     """PaliGemma's processor puts the first token behind the picture, and ends the prompt with a line break."""
@@ -67,6 +91,7 @@ QWEN: dict[str, Any] = {  # what its generations share
     "<|im_start|>assistant\n",
     "grid": grids.merged,
     "canvas": canvas.merged,
+    "detail": detail.merged,
     "alike": False,
 }
 
@@ -87,6 +112,7 @@ IDEFICS: dict[str, Any] = {  # SmolVLM is built like Idefics 3; its own processo
     "projector": "model.connector",
     "prompt": "<|im_start|>User:<image>{question}<end_of_utterance>\nAssistant:",
     "grid": grids.split,
+    "detail": detail.split,
     "processor": "Idefics3Processor",
     "alike": False,
 }
@@ -110,6 +136,7 @@ FAMILIES = {
             prompt="[INST] <image>\n{question} [/INST]",
             grid=grids.anyres,
             canvas=canvas.anyres,
+            detail=detail.anyres,
             alike=False,
         ),
         Family(
@@ -119,6 +146,7 @@ FAMILIES = {
             prompt="<|im_start|>user <image>\n{question}<|im_end|><|im_start|>assistant\n",
             grid=grids.anyres,
             canvas=canvas.anyres,
+            detail=detail.anyres,
             processor="LlavaOnevisionProcessor",
             alike=False,
         ),
@@ -128,6 +156,7 @@ FAMILIES = {
             projector="model.multi_modal_projector",
             prompt="<|im_start|>user\n<IMG_CONTEXT>\n{question}<|im_end|>\n<|im_start|>assistant\n",
             grid=grids.canvas,
+            detail=detail.canvas,
             processor="InternVLProcessor",
             alike=False,
         ),
@@ -176,27 +205,6 @@ FAMILIES = {
         Family(name="SmolVLM", model_type="smolvlm", **IDEFICS),
     )
 }
-
-
-def parts(config: Any) -> tuple[str, str, str]:
-    """The types of a model, its decoder and its vision tower, by its config or what its config.json holds.
-
-    "" where a file does not say.
-    """
-    said = config if isinstance(config, Mapping) else config.to_dict()
-    halves = (said.get(name) for name in ("text_config", "vision_config"))
-    decoder, tower = (str(half.get("model_type", "")) if isinstance(half, Mapping) else "" for half in halves)
-    return str(said.get("model_type", "")), decoder, tower
-
-
-def family_of(config: Any) -> Family | None:
-    """The row for a config, or for what a config.json holds."""
-    kind, decoder, tower = parts(config)
-    for family in FAMILIES.values():
-        others = family.decoders and decoder not in ("", *family.decoders)
-        if family.model_type == kind and not others and not (family.towers and tower not in ("", *family.towers)):
-            return family
-    return None
 
 
 def known() -> str:

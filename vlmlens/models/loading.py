@@ -14,6 +14,7 @@ from transformers.utils import logging as transformers_logging
 
 from vlmlens.errors import ModelError, UserError, first_line
 from vlmlens.models import cache
+from vlmlens.models.detail import Detail
 from vlmlens.models.device import pick_device, pick_dtype
 from vlmlens.models.families import FAMILIES, Family, family_of, known, parts
 from vlmlens.models.fit import GIB, choose_dtype
@@ -44,6 +45,7 @@ def open_model(
     device: str = "auto",
     dtype: str = "auto",
     revision: str | None = None,
+    detail: Detail = "full",
     progress: Progress | None = None,
 ) -> Opened:
     """A model in memory. Attention goes through the function registered as `vlmlens`.
@@ -60,9 +62,12 @@ def open_model(
         with _loading:
             precision = choose_dtype(config, placed, asked)
             processor = load_processor(str(files.folder), family.processor)
+            if family.detail is not None:
+                family.detail(processor, config, detail)
             with watched_reading(sizes, progress):
                 model, loading = AutoModelForImageTextToText.from_pretrained(
                     files.folder,
+                    config=config,
                     attn_implementation="vlmlens",
                     use_safetensors=True,
                     trust_remote_code=False,
@@ -95,16 +100,17 @@ def read_family(files: Files) -> tuple[Family, Any]:
             f"{name} is a “{config.model_type}” model: it compares a picture with a text and answers no question, so "
             "there is no answer to look behind. Take a model that generates text."
         )
-    family = family_of(config)
+    family = family_of(config.to_dict())
     if family is not None:
         return family, config
-    kind, decoder, tower = parts(config)
-    if alike := [row.name for row in FAMILIES.values() if row.model_type == kind]:
-        raise ModelError(
-            f"{name} is a “{kind}” model made of a “{decoder}” decoder and a “{tower}” vision tower; this version "
-            f"knows {' and '.join(alike)}, made of others."
-        )
-    raise ModelError(f"{name} is a “{kind}” model; this version can look inside {known()} only.")
+    alike = [family.name for family in FAMILIES.values() if family.model_type == config.model_type]
+    if not alike:
+        raise ModelError(f"{name} is a “{config.model_type}” model; this version can look inside {known()} only.")
+    decoder, tower = parts(config.to_dict())
+    raise ModelError(
+        f"{name} is a “{config.model_type}” model made of a “{decoder}” decoder and a “{tower}” vision tower; "
+        f"this version knows {' and '.join(alike)}, which are made of others."
+    )
 
 
 def tensor_sizes(files: Files) -> dict[str, tuple[str, int]]:

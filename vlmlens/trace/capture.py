@@ -24,46 +24,60 @@ from vlmlens.trace.watch import Branch, Edit, Knockout, Scale, Site
 
 
 @dataclass(frozen=True, eq=False)
+class Writing:
+    """How what rows read becomes what they add to the residual stream.
+
+    Behind a norm (Gemma 2 and 3) that is linear still, for one row: an RMS norm divides the whole update by a number
+    and multiplies each of its dimensions by a gain. Where there is none, both are 1.
+    """
+
+    matrix: Tensor  # [width, head * width of a head]
+    gain: Tensor  # float32 [width]
+
+    @classmethod
+    def of(cls, module: nn.Module, norm: nn.Module | None, read: Tensor) -> tuple["Writing", Tensor]:
+        """For rows that read [batch, row, head * width of a head]; with each row's factor, float32 [batch, row, 1]."""
+        projection = output_projection(module)
+        weight = projection.weight.detach()
+        gain, scale = torch.ones_like(weight[:, 0]), weight.new_ones(*read.shape[:2], 1)
+        if norm is not None:
+            with torch.no_grad():
+                update = projection(read.to(weight.dtype))
+                gain = norm(gain)  # of a vector whose RMS is 1
+                length = (gain.float() * update.float()).norm(dim=-1, keepdim=True)
+                scale = norm(update).float().norm(dim=-1, keepdim=True) / length.clamp_min(1e-30)
+        return cls(weight, gain.float()), scale.float()
+
+    def project(self, read: Tensor) -> Tensor:
+        """Of vectors [..., head * width of a head] that have their row's factor, float32 [..., width]."""
+        return read.float() @ self.matrix.float().T * self.gain
+
+
+@dataclass(frozen=True, eq=False)
 class Kept:
     """What the watched rows of one site did in one forward pass."""
 
     rows: Tensor  # [row], indices into the site's queries
     attention: Tensor  # [batch, head, row, key]
     visible: Tensor  # [batch, row, key], bool
-    parts: Tensor | None  # [batch, row, segment, width]: the update, told apart by the segment it came from
-    update: Tensor | None  # [batch, row, width]: the update itself, from the output of attention, without bias
+    mixed: Tensor | None  # [batch, row, segment, heads]: values of all heads, told apart by the segment they came from
+    output: Tensor | None  # [batch, row, heads]: what attention made of them
+    writing: Writing | None
     sinks: bool = False  # whether learned sinks, which are no key, take a part of each row
 
+    @property
+    def parts(self) -> Tensor | None:
+        """The update, told apart by the segment it came from, [batch, row, segment, width]."""
+        return self.projected(self.mixed)
 
-@dataclass(frozen=True, eq=False)
-class Writing:
-    """How what some rows read becomes what they add to the residual stream: a linear map, and a number for each row.
+    @property
+    def update(self) -> Tensor | None:
+        """The update itself, from the output of attention, without bias, [batch, row, width]."""
+        return self.projected(self.output)
 
-    The number is what a norm between attention and the residual stream divides by (Gemma 2 and 3): for one row, an RMS
-    norm multiplies the update by a number, and each of its dimensions by a gain. Where there is none, both are 1.
-    """
-
-    matrix: Tensor  # [width, head * width of a head]
-    gain: Tensor  # float32 [width]
-    scale: Tensor  # float32 [batch, row, 1]
-
-    @classmethod
-    def of(cls, module: nn.Module, norm: nn.Module | None, read: Tensor) -> "Writing":
-        """For rows that read [batch, head, row, width of a head]."""
-        projection = output_projection(module)
-        weight = projection.weight.detach()
-        gain, scale = torch.ones_like(weight[:, 0]), weight.new_ones(len(read), read.shape[2], 1)
-        if norm is not None:
-            with torch.no_grad():
-                update = projection(read.transpose(1, 2).flatten(2).to(weight.dtype))
-                gain = norm(gain)  # of a vector whose RMS is 1
-                length = (gain.float() * update.float()).norm(dim=-1, keepdim=True)
-                scale = norm(update).float().norm(dim=-1, keepdim=True) / length.clamp_min(1e-30)
-        return cls(weight, gain.float(), scale.float())
-
-    def project(self, read: Tensor) -> Tensor:
-        """Of vectors [..., head * width of a head], float32 [..., width], not yet scaled."""
-        return read.float() @ self.matrix.float().T * self.gain
+    def projected(self, states: Tensor | None) -> Tensor | None:
+        """States [..., heads] in the residual stream, [..., width], in float32."""
+        return None if states is None or self.writing is None else self.writing.project(states)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +87,7 @@ class Flow:
     weights: Tensor  # [batch, head, query, key]
     value: Tensor  # [batch, head, key, width of a head]
     writing: Writing
+    scale: Tensor  # [batch, query, 1]: a factor of what each query's reading becomes
 
 
 @dataclass(eq=False)
@@ -304,9 +319,10 @@ def _whole(module: nn.Module, recorder: Recorder, site: Site, call: Call) -> Ten
         weights.requires_grad_()  # the first site of a model without trainable parameters
     repeated = repeat_heads(call.value, call.query.shape[1])
     output = weights.to(call.value.dtype) @ repeated
-    writing = Writing.of(module, recorder.after.get(module), output.detach())
-    recorder.flows[site.name] = Flow(weights, repeated.detach(), writing)
-    return output.transpose(1, 2).contiguous()
+    read = output.transpose(1, 2).contiguous()
+    writing, scale = Writing.of(module, recorder.after.get(module), read.detach().flatten(2))
+    recorder.flows[site.name] = Flow(weights, repeated.detach(), writing, scale)
+    return read
 
 
 def repeat_heads(states: Tensor, heads: int) -> Tensor:
@@ -372,16 +388,15 @@ def keep(
     and, where a norm stands between attention and the residual stream, what that norm makes of it.
     """
     keys = weights.shape[-1]
-    parts = update = None
+    mixed = read = writing = None
     if recorder.contributions:
         segment = torch.from_numpy(recorder.segments[list(site.keys)[-keys:]]).to(weights.device)
         member = F.one_hot(segment.long(), len(Segment)).to(weights.dtype)  # [key, segment]
-        read = output[:, :, rows]
-        writing = Writing.of(module, recorder.after.get(module), read)
         values = repeat_heads(call.value, weights.shape[1]).float()
-        mixed = torch.einsum("bhrk,ks,bhkd->brshd", weights, member, values).flatten(3)
-        parts = (writing.project(mixed) * writing.scale[:, :, None]).detach()
-        update = (writing.project(read.transpose(1, 2).flatten(2)) * writing.scale).detach()
+        read = output[:, :, rows].transpose(1, 2).flatten(2).float().detach()
+        writing, scale = Writing.of(module, recorder.after.get(module), read)
+        mixed = torch.einsum("bhrk,ks,bhkd->brshd", weights, member, values).flatten(3).detach()
+        mixed, read = mixed * scale[:, :, None], read * scale
     gone = len(site.keys) - keys  # of a sliding window, before the first key that its cache holds
     weights, visible = F.pad(weights.detach(), (gone, 0)), F.pad(visible, (gone, 0))
-    return Kept(rows, weights, visible, parts, update, call.sinks is not None)
+    return Kept(rows, weights, visible, mixed, read, writing, call.sinks is not None)
