@@ -347,9 +347,10 @@ def test_low_detail_is_fewer_tokens_of_the_same_picture(kind, vlm, folders, pict
     assert grid.covers_all() == vlm.prepare(pictures[1], QUESTIONS[0]).grid.covers_all()
 
 
-def test_a_photograph_does_not_become_thousands_of_tokens(folders, pictures, monkeypatch):
+@pytest.mark.parametrize("kind", ["qwen2_vl", "glm4v"])
+def test_a_photograph_does_not_become_thousands_of_tokens(kind, folders, pictures, monkeypatch):
     monkeypatch.setattr(detail, "MOST_TOKENS", 20)
-    vlm = vlmlens.load(str(folders("qwen2_vl")))
+    vlm = vlmlens.load(str(folders(kind)))
     assert 10 < (vlm.prepare(pictures[1].resize((2000, 900)), QUESTIONS[0]).segments == Segment.IMAGE).sum() <= 20
 
 

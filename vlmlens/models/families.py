@@ -197,6 +197,7 @@ FAMILIES = {
             prompt="[gMASK]<sop><|user|>\n<|begin_of_image|><|image|><|end_of_image|>{question}<|assistant|>\n",
             grid=grids.merged,
             canvas=canvas.merged,
+            detail=detail.framed,
             after="model.language_model.layers.{i}.post_self_attn_layernorm",
             processor="Glm4vProcessor",
             alike=False,
