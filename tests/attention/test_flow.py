@@ -44,7 +44,7 @@ def layers_of(passed):
 
 
 def test_whole_attention_is_that_of_a_trace(any_model, prepared, scenes):
-    trace = any_model.inspect(scenes[0], QUESTION)
+    trace = any_model.inspect(scenes[0], QUESTION, new_tokens=0)
     passed = whole(any_model, prepared)
     assert all(torch.allclose(f.weights.sum(-1), torch.ones(()), atol=1e-5) for f in passed.flows)
     if not passed.pools:
@@ -122,7 +122,7 @@ def test_the_gradient_by_attention_is_what_a_small_change_does(concat, scenes):
 
 def test_value_norms_are_the_norms_of_what_was_written(any_model, prepared, scenes):
     """Summed before the norm, each segment's vectors are the parts that the trace kept."""
-    trace = any_model.inspect(scenes[0], QUESTION)
+    trace = any_model.inspect(scenes[0], QUESTION, new_tokens=0)
     passed = whole(any_model, prepared)
     layers, norms = value_norms(passed)
     assert norms.shape == (len(layers), trace.length)

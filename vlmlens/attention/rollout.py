@@ -53,7 +53,7 @@ def value_norms(passed: Whole) -> tuple[tuple[int, ...], np.ndarray]:
         mix[list(passed.sites[readout].keys)] = passed.flows[readout].weights.mean((0, 1)).cpu()
     layers: dict[int, Tensor] = {}
     for site, flow in zip(passed.sites, passed.flows, strict=True):
-        rows = mix[list(site.queries)].to(flow.weights) * flow.scale[0, :, 0]
+        rows = mix[list(site.queries)].to(flow.weights) * flow.writing.scale[0, :, 0]
         mixed = torch.einsum("q,hqk,hkd->khd", rows, flow.weights, flow.value.float()).flatten(1)
         written = torch.zeros(passed.length, len(flow.writing.gain))
         written[list(site.keys)] = flow.writing.project(mixed).cpu()

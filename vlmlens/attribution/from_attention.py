@@ -50,7 +50,7 @@ def relative_map(case: Case, progress: Progress) -> Map:
     places, _ = _places(case.trace)
     asked = LAB_NEUTRAL if case.vlm.info.lab else NEUTRAL
     progress.step(0, "the neutral question")
-    found = relative(case.trace, case.vlm.inspect(case.picture, asked))[:, None].astype(np.float32)
+    found = relative(case.trace, case.vlm.inspect(case.picture, asked, new_tokens=0))[:, None].astype(np.float32)
     note = f"Neutral question: “{asked}”."
     unit = "times the attention under the neutral question"
     return Map("relative", _labels(places), found, unit, first=default_place(case.trace), note=note)

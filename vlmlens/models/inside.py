@@ -127,7 +127,7 @@ def whole(vlm: VLM, prepared: Prepared, score: Score | None = None) -> Whole:
             slopes = [torch.zeros_like(f.weights) if s is None else s for f, s in zip(flows, found, strict=True)]
     return Whole(
         tuple(ordered),
-        tuple(Flow(flow.weights.detach()[0], flow.value[0], flow.writing, flow.scale) for flow in flows),
+        tuple(Flow(flow.weights.detach()[0], flow.value[0], flow.writing) for flow in flows),
         tuple(slope.detach()[0] for slope in slopes),
         prepared.length,
         any(site.kind == "readout" for site in ordered),

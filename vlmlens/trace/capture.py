@@ -12,7 +12,7 @@ cannot change an answer. Recorders live in a ContextVar: two threads on one mode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -25,32 +25,41 @@ from vlmlens.trace.watch import Branch, Edit, Knockout, Scale, Site
 
 @dataclass(frozen=True, eq=False)
 class Writing:
-    """How what rows read becomes what they add to the residual stream.
+    """How what some rows read becomes what they add to the residual stream: a linear map, and a number for each row.
 
-    Behind a norm (Gemma 2 and 3) that is linear still, for one row: an RMS norm divides the whole update by a number
-    and multiplies each of its dimensions by a gain. Where there is none, both are 1.
+    The number is what a norm between attention and the residual stream divides by (Gemma 2 and 3): for one row, an RMS
+    norm multiplies the update by a number, and each of its dimensions by a gain. Where there is none, both are 1.
     """
 
     matrix: Tensor  # [width, head * width of a head]
     gain: Tensor  # float32 [width]
+    scale: Tensor  # float32 [batch, row, 1]
 
     @classmethod
-    def of(cls, module: nn.Module, norm: nn.Module | None, read: Tensor) -> tuple["Writing", Tensor]:
-        """For rows that read [batch, row, head * width of a head]; with each row's factor, float32 [batch, row, 1]."""
+    def of(cls, module: nn.Module, norm: nn.Module | None, read: Tensor) -> "Writing":
+        """For rows that read [batch, head, row, width of a head]."""
         projection = output_projection(module)
         weight = projection.weight.detach()
-        gain, scale = torch.ones_like(weight[:, 0]), weight.new_ones(*read.shape[:2], 1)
+        gain, scale = torch.ones_like(weight[:, 0]), weight.new_ones(len(read), read.shape[2], 1)
         if norm is not None:
             with torch.no_grad():
-                update = projection(read.to(weight.dtype))
+                update = projection(read.transpose(1, 2).flatten(2).to(weight.dtype))
                 gain = norm(gain)  # of a vector whose RMS is 1
                 length = (gain.float() * update.float()).norm(dim=-1, keepdim=True)
                 scale = norm(update).float().norm(dim=-1, keepdim=True) / length.clamp_min(1e-30)
-        return cls(weight, gain.float()), scale.float()
+        return cls(weight, gain.float(), scale.float())
 
     def project(self, read: Tensor) -> Tensor:
-        """Of vectors [..., head * width of a head] that have their row's factor, float32 [..., width]."""
+        """Of vectors [..., head * width of a head], float32 [..., width], not yet scaled."""
         return read.float() @ self.matrix.float().T * self.gain
+
+    def write(self, read: Tensor) -> Tensor:
+        """What each row writes of what it read: [batch, row, ..., head * width of a head] to [..., width], float32."""
+        return self.project(read) * self.scale.view(*self.scale.shape[:2], *[1] * (read.ndim - 2))
+
+    def for_all(self, others: "Sequence[Writing]") -> "Writing":
+        """For this one's rows and then those of other passes through the same module."""
+        return replace(self, scale=torch.cat([self.scale, *(other.scale for other in others)], dim=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,24 +69,20 @@ class Kept:
     rows: Tensor  # [row], indices into the site's queries
     attention: Tensor  # [batch, head, row, key]
     visible: Tensor  # [batch, row, key], bool
-    mixed: Tensor | None  # [batch, row, segment, heads]: values of all heads, told apart by the segment they came from
-    output: Tensor | None  # [batch, row, heads]: what attention made of them
-    writing: Writing | None
+    mixed: Tensor | None  # [batch, row, segment, heads]: what all heads read, told apart by the segment it came from
+    read: Tensor | None  # [batch, row, heads]: what they read, from the output of attention
+    writing: Writing | None  # how these rows write it to the residual stream; it waits until somebody asks
     sinks: bool = False  # whether learned sinks, which are no key, take a part of each row
 
     @property
     def parts(self) -> Tensor | None:
-        """The update, told apart by the segment it came from, [batch, row, segment, width]."""
-        return self.projected(self.mixed)
+        """The update, told apart by the segment it came from, float32 [batch, row, segment, width]."""
+        return None if self.writing is None or self.mixed is None else self.writing.write(self.mixed)
 
     @property
     def update(self) -> Tensor | None:
-        """The update itself, from the output of attention, without bias, [batch, row, width]."""
-        return self.projected(self.output)
-
-    def projected(self, states: Tensor | None) -> Tensor | None:
-        """States [..., heads] in the residual stream, [..., width], in float32."""
-        return None if states is None or self.writing is None else self.writing.project(states)
+        """The update itself, without bias, float32 [batch, row, width]."""
+        return None if self.writing is None or self.read is None else self.writing.write(self.read)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +92,6 @@ class Flow:
     weights: Tensor  # [batch, head, query, key]
     value: Tensor  # [batch, head, key, width of a head]
     writing: Writing
-    scale: Tensor  # [batch, query, 1]: a factor of what each query's reading becomes
 
 
 @dataclass(eq=False)
@@ -106,10 +110,23 @@ class Recorder:
     kept: dict[str, Kept] = field(default_factory=dict)
     flows: dict[str, Flow] = field(default_factory=dict)
     peaks: dict[int, Tensor] = field(default_factory=dict)  # layer -> [position], of the first variant
+    step: int | None = None  # the position of the only query, where a cache holds what came before it
 
     @property
     def watching(self) -> bool:
         return bool(self.rows)  # also where no site has the rows that were asked for
+
+    def following(self, step: int, watched: bool) -> "Recorder":
+        """One for the pass that generates from position `step`; its row is kept where `watched`."""
+        rows = {name: (step,) if watched else () for name in self.rows}
+        return replace(self, rows=rows, step=step, kept={}, flows={}, peaks={})
+
+    def placed(self, site: Site) -> Site:
+        """A site with the positions that this pass has at it."""
+        if self.step is None:
+            return site
+        keys = site.keys if site.kind == "cross" else range(self.step + 1)
+        return replace(site, queries=(self.step,), keys=keys)
 
     def knockouts(self, site: Site, device: torch.device) -> Tensor | None:
         """Blocked edges of a site, bool [variant, query, key], or None where nothing is blocked."""
@@ -193,6 +210,11 @@ def recording(recorder: Recorder) -> Iterator[Recorder]:
         _active.reset(token)
 
 
+def hand_over(recorder: Recorder) -> None:
+    """From now on `recorder` hears this thread in place of the one before, until the block of `recording` ends."""
+    _active.set(recorder)
+
+
 def entering(layer: int, states: Tensor, positions: Sequence[int]) -> Tensor:
     """The states entering `layer`, changed by the active recorder's edits if there is one."""
     recorder = _active.get()
@@ -267,6 +289,7 @@ def attend(
     output = _output(call, dropout if module.training else 0.0)
 
     if recorder is not None and site is not None:
+        site = recorder.placed(site)
         blocked = recorder.knockouts(site, query.device)
         if blocked is not None:
             blocked = blocked[..., -key.shape[2] :]  # a cache keeps the last keys that a sliding window reaches
@@ -319,10 +342,9 @@ def _whole(module: nn.Module, recorder: Recorder, site: Site, call: Call) -> Ten
         weights.requires_grad_()  # the first site of a model without trainable parameters
     repeated = repeat_heads(call.value, call.query.shape[1])
     output = weights.to(call.value.dtype) @ repeated
-    read = output.transpose(1, 2).contiguous()
-    writing, scale = Writing.of(module, recorder.after.get(module), read.detach().flatten(2))
-    recorder.flows[site.name] = Flow(weights, repeated.detach(), writing, scale)
-    return read
+    writing = Writing.of(module, recorder.after.get(module), output.detach())
+    recorder.flows[site.name] = Flow(weights, repeated.detach(), writing)
+    return output.transpose(1, 2).contiguous()
 
 
 def repeat_heads(states: Tensor, heads: int) -> Tensor:
@@ -388,15 +410,15 @@ def keep(
     and, where a norm stands between attention and the residual stream, what that norm makes of it.
     """
     keys = weights.shape[-1]
-    mixed = read = writing = None
+    mixed = written = writing = None
     if recorder.contributions:
         segment = torch.from_numpy(recorder.segments[list(site.keys)[-keys:]]).to(weights.device)
         member = F.one_hot(segment.long(), len(Segment)).to(weights.dtype)  # [key, segment]
+        read = output[:, :, rows]
+        writing = Writing.of(module, recorder.after.get(module), read)
         values = repeat_heads(call.value, weights.shape[1]).float()
-        read = output[:, :, rows].transpose(1, 2).flatten(2).float().detach()
-        writing, scale = Writing.of(module, recorder.after.get(module), read)
         mixed = torch.einsum("bhrk,ks,bhkd->brshd", weights, member, values).flatten(3).detach()
-        mixed, read = mixed * scale[:, :, None], read * scale
+        written = read.transpose(1, 2).flatten(2).detach()
     gone = len(site.keys) - keys  # of a sliding window, before the first key that its cache holds
     weights, visible = F.pad(weights.detach(), (gone, 0)), F.pad(visible, (gone, 0))
-    return Kept(rows, weights, visible, mixed, read, writing, call.sinks is not None)
+    return Kept(rows, weights, visible, mixed, written, writing, call.sinks is not None)
