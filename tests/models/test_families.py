@@ -253,6 +253,15 @@ def test_the_question_is_found_whatever_it_says(vlm, pictures):
             assert starts == (vlm.tokenizer.bos_token_id is not None) == (ids == vlm.tokenizer.bos_token_id).sum()
 
 
+def test_tokens_read_as_people_write_them(vlm, pictures):
+    ready = vlm.prepare(pictures[0], QUESTIONS[0])
+    asked = [ready.tokens[i] for i in np.flatnonzero(ready.segments == Segment.QUESTION)]
+    assert "".join(asked) == QUESTIONS[0].replace(" ", "")
+    line = vlm.tokenizer("\n", add_special_tokens=False)["input_ids"]
+    assert vlm.text_of(line[-1]) == "⏎"
+    assert vlm.text_of(vlm.image_token) == vlm.tokenizer.convert_ids_to_tokens(vlm.image_token)
+
+
 def test_no_sign_of_the_prompt_can_be_smuggled_into_a_question(vlm, pictures):
     """Of a video, say, or of the end of the turn."""
     for token in vlm.tokenizer.all_special_tokens:

@@ -114,7 +114,7 @@ def test_every_step_has_the_row_of_eager_attention_and_the_token_of_plain_genera
         said = plain.sequences[0, ready.length :].tolist()
         assert len(said) == STEPS
         assert [step.token.candidate for step in trace.steps] == said
-        assert trace.tokens[ready.length :] == tuple(vlm.tokenizer.convert_ids_to_tokens(said))
+        assert trace.tokens[ready.length :] == tuple(map(vlm.text_of, said))
         assert trace.text == vlm.tokenizer.decode(said, skip_special_tokens=True).strip()
         assert trace.rows["last"].positions == (ready.length - 1,)
         assert trace.rows["answer"].positions == tuple(range(ready.length - 1, ready.length - 1 + STEPS))

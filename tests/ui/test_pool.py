@@ -29,7 +29,7 @@ LlavaForConditionalGeneration(config).save_pretrained(sys.argv[1])
 processor.save_pretrained(sys.argv[1])
 gc.freeze()
 pool.get("lab:llava")  # what the libraries keep is theirs
-pool._give_back()
+pool.give_back()
 before = resident()
 vlm = pool.get(sys.argv[1])
 weights, loaded = vlm.info.memory, resident()

@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache, partial
 from itertools import takewhile
 from typing import Any
 
@@ -27,6 +28,7 @@ from vlmlens.models.generation import generate
 from vlmlens.models.inside import Eyes
 from vlmlens.models.loading import Opened, open_model
 from vlmlens.models.many import Batch
+from vlmlens.models.processor import token_text
 from vlmlens.models.record import Prepared, Said
 from vlmlens.progress import Progress
 from vlmlens.trace import Answer, Segment, Site, Step, Watch
@@ -54,6 +56,7 @@ class HuggingFaceVLM(VLM):
         self.causal = self.family.causal
         self.whole_from = self.family.whole_from(config) if self.family.whole_from else 0
         self.tokenizer = self.processor.tokenizer
+        self.text_of = cache(partial(token_text, self.tokenizer))
         self.image_token = int(getattr(config, self.family.image_token_id))
         lab = bool(name and name.startswith("lab:"))
         self.info = ModelInfo(
@@ -101,7 +104,7 @@ class HuggingFaceVLM(VLM):
             question=question,
             image=pictures[0],
             inputs={k: v.to(self.model.device) for k, v in inputs.items()},
-            tokens=tuple(self.tokenizer.convert_ids_to_tokens(ids.tolist())),
+            tokens=tuple(map(self.text_of, ids.tolist())),
             segments=self._segments(ids, prompt, question, len(pictures)),
             grid=grid,
         )
@@ -257,8 +260,7 @@ class HuggingFaceVLM(VLM):
         while ids and ids[-1] in signs:
             ids.pop()  # the end of the turn is no part of the answer
         steps = [Step(self._named(i, row), self.rank(row)) for i, row in zip(ids, chances, strict=False)]
-        tokens = self.tokenizer.convert_ids_to_tokens(ids)
-        return Said(answers, tuple(passes[: max(1, len(ids))]), text, tuple(tokens), tuple(steps))
+        return Said(answers, tuple(passes[: max(1, len(ids))]), text, tuple(map(self.text_of, ids)), tuple(steps))
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -294,8 +296,7 @@ class HuggingFaceVLM(VLM):
 
     def _named(self, candidate: int, probabilities: np.ndarray) -> Answer:
         """A token as an answer."""
-        text = str(self.tokenizer.decode([candidate])).strip() or "␣"
-        return Answer(text, float(probabilities[candidate]), candidate)
+        return Answer(self.text_of(candidate), float(probabilities[candidate]), candidate)
 
     @property
     def points(self) -> tuple[str, ...]:

@@ -9,15 +9,15 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from transformers import AutoConfig, AutoModelForImageTextToText
+from transformers import AutoConfig, AutoModelForImageTextToText, BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
 
 from vlmlens.errors import ModelError, UserError, first_line
 from vlmlens.models import cache
 from vlmlens.models.detail import Detail
-from vlmlens.models.device import pick_device, pick_dtype
+from vlmlens.models.device import pick_device, pick_precision
 from vlmlens.models.families import FAMILIES, Family, family_of, known, parts
-from vlmlens.models.fit import GIB, choose_dtype
+from vlmlens.models.fit import GIB, SPREAD, WHOLE, Fit, check_fit
 from vlmlens.models.processor import load_processor
 from vlmlens.models.source import Files, check_weights, find
 from vlmlens.progress import Progress
@@ -53,17 +53,18 @@ def open_model(
     Raises ModelError, or Cancelled; either way nothing that was half loaded is kept.
     """
     progress = progress or Progress()
-    placed, asked = pick_device(device), pick_dtype(dtype)
+    placed = pick_device(device)
+    asked = pick_precision(dtype, placed)
     files = find(name, revision, progress)
     family, config = read_family(files)
     check_weights(files)
     sizes = tensor_sizes(files)
     try:
         with _loading:
-            precision = choose_dtype(config, placed, asked)
             processor = load_processor(str(files.folder), family.processor)
             if family.detail is not None:
                 family.detail(processor, config, detail)
+            where = placement(check_fit(config, processor, family, placed, asked), placed, family)
             with watched_reading(sizes, progress):
                 model, loading = AutoModelForImageTextToText.from_pretrained(
                     files.folder,
@@ -71,11 +72,12 @@ def open_model(
                     attn_implementation="vlmlens",
                     use_safetensors=True,
                     trust_remote_code=False,
-                    dtype=precision,
                     output_loading_info=True,
+                    **where,
                 )
-            progress.step(1.0, f"moving it to {placed}")
-            model = model.to(placed)
+            if "device_map" not in where:
+                progress.step(1.0, f"moving it to {placed}")
+                model = model.to(placed)
     except UserError as error:
         forget(error)
         raise
@@ -111,6 +113,23 @@ def read_family(files: Files) -> tuple[Family, Any]:
         f"{name} is a “{config.model_type}” model made of a “{decoder}” decoder and a “{tower}” vision tower; "
         f"this version knows {' and '.join(alike)}, which are made of others."
     )
+
+
+def placement(fit: Fit, device: torch.device, family: Family) -> dict[str, Any]:
+    """What `from_pretrained` is told of precision and place."""
+    told: dict[str, Any] = {"dtype": fit.precision.dtype}
+    if fit.precision.bits is not None:
+        told["device_map"] = {"": device}
+        told["quantization_config"] = BitsAndBytesConfig(
+            load_in_8bit=fit.precision.bits == 8,
+            load_in_4bit=fit.precision.bits == 4,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_compute_dtype=fit.precision.dtype,
+            llm_int8_skip_modules=[family.head, *WHOLE],
+        )
+    if fit.device == SPREAD:
+        told["device_map"] = "auto"
+    return told
 
 
 def tensor_sizes(files: Files) -> dict[str, tuple[str, int]]:

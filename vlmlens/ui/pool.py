@@ -53,10 +53,10 @@ def drop(name: str) -> None:
     """Forget a model and give its memory back; who is using it at the moment finishes first."""
     with _lock:
         _models.pop(name, None)
-    _give_back()
+    give_back()
 
 
-def _give_back() -> None:
+def give_back() -> None:
     """What is no longer used, back to the system: models hold themselves in cycles, allocators keep what is freed."""
     gc.unfreeze()
     gc.collect()
@@ -74,7 +74,7 @@ def _shrink() -> None:
         for name in dropped:
             del _models[name]
     if dropped:
-        _give_back()
+        give_back()
 
 
 def warm() -> threading.Thread:

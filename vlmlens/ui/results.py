@@ -28,6 +28,7 @@ from vlmlens.ui.picture import Maps, Selection, Token, Tool, picture
 from vlmlens.ui.pool import get, here
 from vlmlens.ui.request import Request
 
+LONG = 40  # characters of an answer that is a sentence rather than a word
 HEIGHT = 440  # pixels of the picture: with it, picture, answer, verdict and budget stand on one laptop screen
 
 
@@ -128,7 +129,8 @@ def answer(trace: Trace, scene: Scene | None) -> None:
         note += " · right ✓" if truth == best.text else f" · wrong ✕, it is {truth}"
     elif scene is not None:
         note += " · this question has no true answer on this scene"
-    st.html(f'<p class="lens-answer">{escape(said)}<small>{escape(note)}</small></p>')
+    size = "lens-answer long" if len(said) > LONG else "lens-answer"
+    st.html(f'<p class="{size}">{escape(said)}<small>{escape(note)}</small></p>')
 
 
 def ranked(trace: Trace) -> None:
