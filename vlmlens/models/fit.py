@@ -17,7 +17,7 @@ from PIL import Image
 from torch import nn
 from transformers import AutoModelForImageTextToText
 
-from vlmlens.errors import ModelError
+from vlmlens.errors import ModelError, NoRoom
 from vlmlens.models.device import Precision, bitsandbytes_lacks, devices, free_memory
 from vlmlens.models.families import Family
 
@@ -225,7 +225,7 @@ def ways_out(config: Any, counted: Count, size: Size, tried: Fit, small: Size | 
 
 
 def check_fit(config: Any, processor: Any, family: Family, device: torch.device, asked: Precision | None) -> Fit:
-    """The precision to load in, with room for it. Raises ModelError with the numbers and what would fit."""
+    """The precision to load in, with room for it. Raises NoRoom with the numbers and what would fit."""
     counted, size = count(config), picture_size(processor, family)
     found = choose(config, counted, size, device, asked)
     if found.fits:
@@ -234,4 +234,4 @@ def check_fit(config: Any, processor: Any, family: Family, device: torch.device,
         return spread
     ways = list(ways_out(config, counted, size, found, picture_size(processor, family, (336, 336))))
     told = f"these would fit: {', '.join(ways)}" if ways else "take a smaller model, or free some memory"
-    raise ModelError(f"It will not fit: {found.sentence()}; {told}.")
+    raise NoRoom(f"It will not fit: {found.sentence()}; {told}.")

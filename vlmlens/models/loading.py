@@ -1,7 +1,6 @@
 """From a name to a model in memory: its files, its family, its processor, its weights."""
 
 import threading
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from safetensors import safe_open
 from transformers import AutoConfig, AutoModelForImageTextToText, BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
 
-from vlmlens.errors import ModelError, UserError, first_line
+from vlmlens.errors import ModelError, UserError, first_line, forget_frames
 from vlmlens.models import cache
 from vlmlens.models.detail import Detail
 from vlmlens.models.device import pick_device, pick_precision
@@ -79,10 +78,10 @@ def open_model(
                 progress.step(1.0, f"moving it to {placed}")
                 model = model.to(placed)
     except UserError as error:
-        forget(error)
+        forget_frames(error)
         raise
     except Exception as error:  # on a broken file these libraries raise whatever they stumble over
-        forget(error)
+        forget_frames(error)
         raise ModelError(f"“{name}” could not be loaded: {first_line(error)}") from error
     if absent := sorted(loading["missing_keys"]):  # transformers would make them up
         raise ModelError(f"The weights in “{name}” lack {absent[0]}; download them again.")
@@ -181,10 +180,3 @@ def watched_reading(sizes: dict[str, tuple[str, int]], progress: Progress) -> It
         yield
     finally:
         transformers_logging.set_tqdm_hook(before)
-
-
-def forget(error: BaseException | None) -> None:
-    """Let go of what the frames of an error hold, a half-loaded model above all."""
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__cause__ or error.__context__

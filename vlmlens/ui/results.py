@@ -24,19 +24,12 @@ from vlmlens.trace import Segment, Trace
 from vlmlens.ui import words
 from vlmlens.ui.jobs import result
 from vlmlens.ui.look import VERDICTS, chart, explain, head_start, verdict
+from vlmlens.ui.models import model as model
 from vlmlens.ui.picture import Maps, Selection, Token, Tool, picture
-from vlmlens.ui.pool import get, here
 from vlmlens.ui.request import Request
 
 LONG = 40  # characters of an answer that is a sentence rather than a word
 HEIGHT = 440  # pixels of the picture: with it, picture, answer, verdict and budget stand on one laptop screen
-
-
-def model(name: str) -> VLM:
-    """The model of this name, with a bar while it loads."""
-    if here(name):
-        return get(name)
-    return result(("model", name), f"Loading {name}", lambda _progress: get(name), keep=False)  # the pool keeps it
 
 
 def inspect(request: Request, name: str | None = None) -> Trace:
