@@ -21,7 +21,7 @@ def test_a_llava_folder_answers_on_the_page(grouped_folder, settle):
     settle(at.run())
     assert not at.error, at.error[0].value
     trace = vlmlens.load(str(grouped_folder)).inspect(SCENE, "what color is the circle?")
-    shown = next(html.proto.body for html in at.get("html") if '<p class="lens-answer"' in html.proto.body)
+    shown = next(html.proto.body for html in at.get("html") if '<p class="lens-answer' in html.proto.body)
     assert f"{trace.answers[0].probability:.3f}" in shown
     assert len(at.get("bidi_component")) == 1
     assert any("million parameters" in caption.value for caption in at.caption)

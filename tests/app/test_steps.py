@@ -60,7 +60,7 @@ def test_every_token_of_the_answer_can_be_picked_and_is_shown(start, settle, tra
     at = start()
     assert not at.error
     assert len(trace.steps) > 3
-    shown = [html.proto.body for html in at.get("html") if '<p class="lens-answer"' in html.proto.body]
+    shown = [html.proto.body for html in at.get("html") if '<p class="lens-answer' in html.proto.body]
     assert trace.text in shown[0]
     labels = [option.content for option in pills(at).proto.options]
     assert len(labels) == len(trace.steps)

@@ -286,9 +286,8 @@ def blinkered(folders):
         ]
         assert len(ends) == 4  # two layers, two each
         with torch.no_grad():
-            for end in ends:
-                end.weight.zero_()
-                end.bias.zero_()
+            for parameter in (parameter for end in ends for parameter in end.parameters()):
+                parameter.zero_()
         return vlm
 
     return of
@@ -358,9 +357,10 @@ def test_low_detail_is_fewer_tokens_of_the_same_picture(kind, vlm, folders, pict
     assert grid.covers_all() == vlm.prepare(pictures[1], QUESTIONS[0]).grid.covers_all()
 
 
-def test_a_photograph_does_not_become_thousands_of_tokens(folders, pictures, monkeypatch):
+@pytest.mark.parametrize("kind", ["qwen2_vl", "glm4v"])
+def test_a_photograph_does_not_become_thousands_of_tokens(kind, folders, pictures, monkeypatch):
     monkeypatch.setattr(detail, "MOST_TOKENS", 20)
-    vlm = vlmlens.load(str(folders("qwen2_vl")))
+    vlm = vlmlens.load(str(folders(kind)))
     assert 10 < (vlm.prepare(pictures[1].resize((2000, 900)), QUESTIONS[0]).segments == Segment.IMAGE).sum() <= 20
 
 

@@ -219,7 +219,7 @@ def test_a_step_costs_one_row(vlm, pictures):
     assert ready.length > tiny["DECODER"]["intermediate_size"]  # or a length could not be told from a width
     heads, segments = vlm.model.config.get_text_config().num_attention_heads, len(Segment)
     wide = []
-    for watch in (None, Watch()):
+    for watch in (None, Watch(("last", "answer"))):
         recorder = vlm.recorder(ready, watch)
         with vlm.lock, vlm.listening(), Shapes(ready.length) as shapes:
             _, passes, _ = generate(vlm.model, ready, recorder, STEPS, watched=watch is not None)

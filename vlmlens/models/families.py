@@ -190,6 +190,18 @@ FAMILIES = {
             whole_from=lambda config: len(config.vision_config.deepstack_visual_indexes),
             **QWEN,
         ),
+        Family(
+            name="GLM-4.1V",
+            model_type="glm4v",
+            projector="model.visual.merger",
+            prompt="[gMASK]<sop><|user|>\n<|begin_of_image|><|image|><|end_of_image|>{question}<|assistant|>\n",
+            grid=grids.merged,
+            canvas=canvas.merged,
+            detail=detail.framed,
+            after="model.language_model.layers.{i}.post_self_attn_layernorm",
+            processor="Glm4vProcessor",
+            alike=False,
+        ),
         Family(name="Idefics3", model_type="idefics3", **IDEFICS),
         Family(name="SmolVLM", model_type="smolvlm", **IDEFICS),
     )

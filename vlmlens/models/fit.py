@@ -132,13 +132,13 @@ def need(config: Any, counted: Count, size: Size, precision: Precision, on_cpu: 
 
 
 def cached(config: Any, tokens: int) -> int:
-    """Numbers that the cache of keys and values holds of so many tokens; layers with a window hold no more than it."""
+    """Numbers that the cache holds of so many tokens, keys and values; a window forgets what is before it."""
     text = config.get_text_config()
     heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
-    window = getattr(text, "sliding_window", None)
-    layers = getattr(text, "layer_types", None) or ["full_attention"] * text.num_hidden_layers
-    held = sum(min(tokens, window - 1) if window and kind == "sliding_attention" else tokens for kind in layers)
-    return int(2 * heads * _head(text) * held)
+    kinds = getattr(text, "layer_types", None) or ["full_attention"] * text.num_hidden_layers
+    window = min(tokens, (getattr(text, "sliding_window", None) or tokens + 1) - 1)
+    kept = sum(window if kind == "sliding_attention" else tokens for kind in kinds)
+    return int(2 * kept * heads * _head(text))
 
 
 def _head(text: Any) -> int:

@@ -347,6 +347,13 @@ def _whole(module: nn.Module, recorder: Recorder, site: Site, call: Call) -> Ten
     return output.transpose(1, 2).contiguous()
 
 
+def by_head(rows: Tensor, states: Tensor) -> Tensor:
+    """Rows [batch, head, row, x] times key or value heads [batch, key head, x, y], each with its own, none copied."""
+    batch, heads, count, width = rows.shape
+    grouped = rows.reshape(batch, states.shape[1], heads // states.shape[1] * count, width)
+    return (grouped @ states).view(batch, heads, count, states.shape[-1])
+
+
 def repeat_heads(states: Tensor, heads: int) -> Tensor:
     """Key or value heads repeated so that every query head has its own (grouped queries)."""
     return states.repeat_interleave(heads // states.shape[1], dim=1)
@@ -359,9 +366,8 @@ def row_attention(call: Call, rows: Tensor, blocked: Tensor | None) -> tuple[Ten
     look at has weights of zero. With learned sinks a row's weights sum to less than 1.
     """
     query = call.query[:, :, rows]
-    key = repeat_heads(call.key, query.shape[1])
     scale = query.shape[-1] ** -0.5 if call.scaling is None else call.scaling
-    scores = (query @ key.transpose(-1, -2)).float() * scale  # [batch, head, row, key]
+    scores = by_head(query, call.key.transpose(-1, -2)).float() * scale  # [batch, head, row, key]
     if call.softcap is not None:
         scores = call.softcap * torch.tanh(scores / call.softcap)
     batch, heads, _, keys = scores.shape
@@ -416,8 +422,9 @@ def keep(
         member = F.one_hot(segment.long(), len(Segment)).to(weights.dtype)  # [key, segment]
         read = output[:, :, rows]
         writing = Writing.of(module, recorder.after.get(module), read)
-        values = repeat_heads(call.value, weights.shape[1]).float()
-        mixed = torch.einsum("bhrk,ks,bhkd->brshd", weights, member, values).flatten(3).detach()
+        split = (weights[:, :, :, None] * member.T).flatten(2, 3)  # [batch, head, row * segment, key]
+        mixed = by_head(split, call.value.float()).unflatten(2, (len(rows), len(Segment)))
+        mixed = mixed.permute(0, 2, 3, 1, 4).flatten(3).detach()
         written = read.transpose(1, 2).flatten(2).detach()
     gone = len(site.keys) - keys  # of a sliding window, before the first key that its cache holds
     weights, visible = F.pad(weights.detach(), (gone, 0)), F.pad(visible, (gone, 0))
