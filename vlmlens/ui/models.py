@@ -190,13 +190,14 @@ def _picture_size() -> tuple[int, int]:
 def _shortlist() -> None:
     """For someone who does not know where to start."""
     with st.popover("Hub", help="Where to start: models of the hub, by the machine that they run on"):
-        st.markdown("**Models of the hub to start with**, by the machine that they are comfortable on")
+        st.markdown("**Models of the hub to start with**, by the machine that they run on")
         for machine in dict.fromkeys(row.machine for row in SHORTLIST):
-            st.caption(f"On {machine}")
-            for row in SHORTLIST:
-                if row.machine == machine:
-                    label = f"{row.name} · {row.billions:g} billion · {row.licence}"
-                    st.button(label, key=f"start-{row.name}", type="tertiary", on_click=_take, args=(row.name,))
+            with st.container(gap=None):
+                st.caption(f"On {machine}")
+                for row in SHORTLIST:
+                    if row.machine == machine:
+                        label = f"{row.name} · {row.billions:g} billion · {row.licence}"
+                        st.button(label, key=f"start-{row.name}", type="tertiary", on_click=_take, args=(row.name,))
 
 
 def _take(name: str) -> None:
