@@ -40,7 +40,11 @@ def start(talker, settle):
         pool.get(talker)  # as if it had been loaded on the page
         at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
         at.query_params.update({"model": talker, "scene": SCENE.to_json(), "q": QUESTION} | link)
-        return settle(at.run())
+        settle(at.run())
+        if load := next((button for button in at.button if button.label == "Load"), None):
+            load.click()
+            settle(at.run())
+        return at
 
     return run
 
