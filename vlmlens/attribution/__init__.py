@@ -152,6 +152,8 @@ def explain(name: str, case: Case, progress: Progress | None = None) -> Map:
         raise NotApplicable(f"There is no map called {name}; there are {', '.join(METHODS)}.")
     if case.against is not None and not METHODS[name].contrasts:
         raise NotApplicable(f"“{name}” does not know the answer, so it cannot say why one and not another.")
+    if not case.trace.grid.cells:
+        raise NotApplicable(f"It is not known where on the picture the image tokens of {case.vlm.name} lie: no map.")
     return METHODS[name].compute(case, progress or Progress())
 
 

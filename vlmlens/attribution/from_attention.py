@@ -84,6 +84,8 @@ def value_weighted(case: Case, progress: Progress) -> Map:
 def _places(trace: Trace, without: Sequence[int] = ()) -> tuple[tuple[Place, ...], np.ndarray]:
     """The places that see the picture, with the answering row's attention [place, head, cell]."""
     places, values = image_maps(trace, without=without)
+    if not trace.grid.cells:
+        raise NotApplicable(f"It is not known where on the picture the image tokens of {trace.model} lie: no map.")
     if not places:
         raise NotApplicable(UNSEEN.format(trace.model))
     return places, values[:, :, 0]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from vlmlens.errors import NotApplicable
 from vlmlens.information.interventional import Interventional
 from vlmlens.information.solver import prices
 from vlmlens.models import VLM, Picture, as_image
@@ -111,6 +112,8 @@ def mm_shap(
     what the model was built for. Sampled over permutations (Castro et al. 2009) and their reverses.
     """
     prepared = vlm.prepare(as_image(picture), question)
+    if not prepared.grid.cells:
+        raise NotApplicable(f"It is not known where on the picture the image tokens of {vlm.name} lie: no regions.")
     words = np.flatnonzero(prepared.segments == Segment.QUESTION)
     regions = prepared.grid.tokens(_regions(prepared.grid.shape), prepared.length)
     member = np.concatenate([regions, np.arange(prepared.length) == words[:, None]])  # [player, position]

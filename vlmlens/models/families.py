@@ -23,11 +23,13 @@ class Family:
 
     name: str  # for people
     model_type: str  # config.model_type
-    projector: str  # its output: the image tokens [picture, token, width] as they enter the decoder
+    projector: (
+        str  # "" where it is not known; its output: the image tokens [picture, token, width] as they enter the decoder
+    )
     prompt: str  # used where the processor brings no chat template
     grid: Callable[[Mapping[str, Any], Any, Any, tuple[int, int]], Grid]
     # (inputs, processor, positions of the image tokens, size of the first picture) -> where that one's lie
-    canvas: Callable[[Mapping[str, Any], Any, Grid], Canvas] = canvas.tiled
+    canvas: Callable[[Mapping[str, Any], Any, Grid], Canvas] | None = canvas.tiled
     detail: Callable[[Any, Any, Detail], None] | None = None  # sets (processor, config); None: every picture alike
     layer: str = "model.language_model.layers.{i}"  # a decoder layer, whose input states can be replaced
     attention: str = "model.language_model.layers.{i}.self_attn"  # its attention module
@@ -48,6 +50,7 @@ class Family:
     causal: bool = True  # whether what comes before a position never reads it, but for the picture's tokens each other
     whole_from: Callable[[Any], int] | None = None  # config -> the first layer after which no more of the picture comes
     alike: bool = True  # whether every picture becomes the same number of tokens
+    guessed: bool = False  # whether this is no row of the table, see `unknown`
     second: bool = True  # whether the model was made for more than one picture
 
     def fits(self, config: Mapping[str, Any]) -> bool:

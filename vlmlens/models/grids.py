@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from vlmlens.trace.segments import Grid, lattice
+from vlmlens.trace.segments import Grid, lattice, no_boxes, no_positions
 
 Size = tuple[int, int]
 
@@ -32,6 +32,11 @@ def centre_crop(inputs: Mapping[str, Any], processor: Any, positions: np.ndarray
         left, top = (width - across) / 2, (height - down) / 2
         right, bottom = left + across, top + down
     return Grid.regular((side, side), positions, size, (left, top, right, bottom))
+
+
+def nowhere(inputs: Mapping[str, Any], processor: Any, positions: np.ndarray, size: Size) -> Grid:
+    """No cells: it is not known where the tokens lie."""
+    return Grid(no_boxes(), no_positions(), size, (0, 0))
 
 
 def merged(inputs: Mapping[str, Any], processor: Any, positions: np.ndarray, size: Size) -> Grid:

@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache, partial
 from itertools import takewhile
 from typing import Any
@@ -30,6 +31,7 @@ from vlmlens.models.loading import Opened, open_model
 from vlmlens.models.many import Batch
 from vlmlens.models.processor import token_text
 from vlmlens.models.record import Prepared, Said
+from vlmlens.models.unknown import tried
 from vlmlens.progress import Progress
 from vlmlens.trace import Answer, Segment, Site, Step, Watch
 from vlmlens.trace.capture import Recorder, attend, entering, leaving, recording
@@ -78,7 +80,13 @@ class HuggingFaceVLM(VLM):
         if self.family.after:
             self.after = {a: modules[self.family.after.format(i=i)] for i, a in enumerate(self.attention)}
         self.norm, self.head = modules[self.family.norm], modules[self.family.head]
-        self.projector = modules[self.family.projector]
+        self.projector = modules.get(self.family.projector)
+
+    def check(self) -> None:
+        if self.family.guessed:
+            self.family, told = tried(self)
+            self.info = replace(self.info, reduced=told)
+        super().check()
 
     def prepare(self, picture: Image.Image, question: str) -> Prepared:
         return self._prepared([picture], question)
@@ -95,7 +103,7 @@ class HuggingFaceVLM(VLM):
         ids = inputs["input_ids"][0]
         positions = (ids == self.image_token).nonzero().squeeze(1).numpy()
         grid = self.family.grid(inputs, self.processor, positions, pictures[0].size)
-        if len(pictures) == 1 and not grid.places((ids == self.image_token).numpy()):
+        if len(pictures) == 1 and grid.cells and not grid.places((ids == self.image_token).numpy()):
             raise ModelError(
                 f"{self.name} made {len(positions)} tokens of this picture, for {len(grid.placed)} places that its "
                 "family has on it; a map would be wrong. Try a picture of other proportions, and report this one."
@@ -186,6 +194,8 @@ class HuggingFaceVLM(VLM):
         return logits if cap is None else cap * torch.tanh(logits / cap)
 
     def eyes(self, prepared: Prepared) -> Eyes:
+        if self.family.canvas is None:
+            raise NotApplicable(f"How {self.name} cuts up a picture is not known; maps of its pixels are not made.")
         canvas = self.family.canvas(prepared.inputs, self.processor, prepared.grid)
         rest = {name: value for name, value in prepared.inputs.items() if name != "pixel_values"}
 

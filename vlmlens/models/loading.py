@@ -15,10 +15,11 @@ from vlmlens.errors import ModelError, UserError, first_line, forget_frames
 from vlmlens.models import cache
 from vlmlens.models.detail import Detail
 from vlmlens.models.device import pick_device, pick_precision
-from vlmlens.models.families import FAMILIES, Family, family_of, known, parts
+from vlmlens.models.families import FAMILIES, Family, family_of, parts
 from vlmlens.models.fit import GIB, SPREAD, WHOLE, Fit, check_fit
 from vlmlens.models.processor import load_processor
 from vlmlens.models.source import Files, check_weights, find
+from vlmlens.models.unknown import guess
 from vlmlens.progress import Progress
 
 TWO_TOWERS = ("clip", "siglip", "siglip2", "align", "altclip", "chinese_clip", "clipseg", "owlvit", "owlv2", "groupvit")
@@ -106,7 +107,7 @@ def read_family(files: Files) -> tuple[Family, Any]:
         return family, config
     alike = [family.name for family in FAMILIES.values() if family.model_type == config.model_type]
     if not alike:
-        raise ModelError(f"{name} is a “{config.model_type}” model; this version can look inside {known()} only.")
+        return guess(name, files.folder, config), config
     decoder, tower = parts(config.to_dict())
     raise ModelError(
         f"{name} is a “{config.model_type}” model made of a “{decoder}” decoder and a “{tower}” vision tower; "

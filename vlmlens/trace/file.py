@@ -143,7 +143,7 @@ def _build(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Trace:
         wide_boxes, wide_positions = _take(tensors, "wide_boxes", "f4"), _take(tensors, "wide_positions", "i8")
     _check(isinstance(tokens, list) and length > 0 and all(isinstance(token, str) for token in tokens))
     _check(segments.shape == (length,) and set(segments.tolist()) <= {int(s) for s in Segment})
-    _check(all(_is_whole(n, 1) for n in (*header["size"], *header["shape"])))
+    _check(all(_is_whole(n, 1) for n in header["size"]) and all(_is_whole(n) for n in header["shape"]))
     grid = Grid(boxes, positions, tuple(header["size"]), tuple(header["shape"]), wide_boxes, wide_positions)
     _check(len(grid.size) == len(grid.shape) == 2 and grid.shape[0] * grid.shape[1] == len(positions))
     for some, where in ((boxes, positions), (wide_boxes, wide_positions)):

@@ -100,7 +100,9 @@ class Grid:
         """Whether all image tokens, bool [position], have one place each, but for a separator after each row."""
         placed = self.placed
         without = int(image.sum()) - len(placed)
-        return len(set(placed.tolist())) == len(placed) and bool(image[placed].all()) and 0 <= without <= self.shape[0]
+        if len(self.positions) != self.cells or len(set(placed.tolist())) != len(placed):
+            return False
+        return bool(image[placed].all()) and 0 <= without <= self.shape[0]
 
     def shown(self) -> dict[int, tuple[int, ...]]:
         """The cells that each token with a place shows, by position."""

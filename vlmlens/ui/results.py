@@ -46,6 +46,8 @@ def inspect(request: Request, name: str | None = None) -> Trace:
 
 def notices(request: Request, vlm: VLM) -> None:
     """What must be known before the result is believed."""
+    if vlm.info.reduced:
+        st.info(vlm.info.reduced)
     if not vlm.info.lab:
         return
     if request.source.foreign_to_the_lab():

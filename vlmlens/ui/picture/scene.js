@@ -50,7 +50,9 @@ function thumbnailGrid(boxes, size) {
   return raster(boxes, size, Math.max(8, Math.round(size[0] * scale)), Math.max(8, Math.round(size[1] * scale)));
 }
 
+// Whether no spot is left out; where it is not known which spots are, nothing is said to be.
 function seesAll(boxes, size) {
+  if (boxes.length === 0) return true;
   const { owner } = raster(boxes, size, 128, 128);
   return owner.filter((cell) => cell < 0).length < 0.005 * owner.length;
 }
