@@ -232,8 +232,40 @@ def smolvlm():
     return _idefics("SmolVLM")
 
 
+def wordpieces(*special: str):
+    """BERT's own tokenizer: every letter, and the words of a few sentences."""
+    from transformers import BertTokenizer
+
+    letters = [chr(code) for code in range(33, 127) if not chr(code).isupper()]
+    words = sorted(set(TEXT.lower().split()))
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *special, *letters, *(f"##{c}" for c in letters), *words]
+    vocab = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
+    return BertTokenizer(vocab=vocab, do_lower_case=True)
+
+
+def blip():
+    """Its class is made for two streams of one width."""
+    from transformers import BlipConfig, BlipForQuestionAnswering, BlipProcessor
+    from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
+
+    words = wordpieces("[DEC]")
+    processor = BlipProcessor(BlipImageProcessorPil(size={"height": 48, "width": 48}), words)
+    text = {name: value for name, value in DECODER.items() if name != "num_key_value_heads"}
+    config = BlipConfig(
+        vision_config={**TOWER, "hidden_size": 48, "image_size": 48, "patch_size": 8, "initializer_range": 0.02},
+        text_config={
+            **text,
+            "vocab_size": len(words),
+            "bos_token_id": len(words) - 1,
+            "pad_token_id": words.pad_token_id,
+            "sep_token_id": words.sep_token_id,
+        },
+    )
+    return BlipForQuestionAnswering(config), processor
+
+
 BUILDERS = {
-    builder.__name__: builder for builder in (llava, paligemma, qwen2_vl, qwen2_5_vl, qwen3_vl, idefics3, smolvlm)
+    builder.__name__: builder for builder in (llava, paligemma, qwen2_vl, qwen2_5_vl, qwen3_vl, idefics3, smolvlm, blip)
 }
 
 

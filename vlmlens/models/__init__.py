@@ -65,9 +65,9 @@ def load(name: str, device: str = "auto", dtype: str = "auto") -> VLM:
 
             vlm = LabVLM(name)
     else:
-        from vlmlens.models.huggingface import HuggingFaceVLM
+        from vlmlens.models.pretrained import load_pretrained
 
-        vlm = HuggingFaceVLM(name, device=device, dtype=dtype)
+        vlm = load_pretrained(name, device, dtype)
     try:
         vlm.check()
     except UserError:

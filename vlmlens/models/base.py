@@ -66,6 +66,7 @@ class VLM(ABC):
     variants_at_once = 32  # of one input, in one batch
     items_at_once = 100
     causal = False  # whether positions read only what comes before them
+    branching = True  # whether a batch may grow between layers
     whole_from = 0  # the first layer that all of the picture has entered, and from which on a batch may grow
 
     def __init__(self) -> None:
@@ -314,7 +315,9 @@ class VLM(ABC):
             "watching must not change the answer": torch.equal(plain, watched),
             "every watched row must sum to 1": bool(kept)
             and all(torch.allclose(s, torch.ones_like(s), atol=1e-3) for s in kept),
-            "there must be one cell of the grid for every image token": prepared.grid.cells == int(image.sum()),
+            "every cell of the grid must be an image token of its own": prepared.grid.cells
+            == len(set(prepared.grid.positions))
+            == int(image[prepared.grid.positions].sum()),
             "hiding the whole picture must change something": not torch.equal(plain, blind),
             "every number must be finite": bool(torch.isfinite(plain).all() and torch.isfinite(blind).all()),
         }

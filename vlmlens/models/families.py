@@ -14,12 +14,27 @@ def decoder_layers(config: Any) -> int:
     return int(config.text_config.num_hidden_layers)
 
 
-@dataclass(frozen=True)
-class Family:
-    """One row; it says what differs from the rest. Module names may hold `{i}` for the number of a layer."""
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What every family says of itself."""
 
     name: str  # for people
     model_type: str  # config.model_type
+    reader: str  # the class that reads it: module of `vlmlens.models`, class
+    architecture: str = ""  # the class of transformers', where several share a model type or none is the automatic one
+    implementation: str = "vlmlens"  # of attention; "eager" where that is written out and calls no other
+    processor: str = ""  # its class, where it is to be loaded without the half that reads videos
+    decoders: tuple[str, ...] = ()  # config.text_config.model_type, where the family has others that are not covered
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family(Row):
+    """A causal decoder with the picture in its sequence; a row says what differs from the rest.
+
+    Module names may hold `{i}` for the number of a layer.
+    """
+
+    reader: str = "huggingface:HuggingFaceVLM"
     projector: str  # its output: the image tokens [picture, token, width] as they enter the decoder
     prompt: str  # used where the processor brings no chat template
     grid: Callable[[Mapping[str, Any], Any, Any, tuple[int, int]], Grid]
@@ -30,8 +45,6 @@ class Family:
     head: str = "lm_head"  # from there to the logits
     image_token_id: str = "image_token_id"  # attribute of the config
     layers: Callable[[Any], int] = decoder_layers  # config -> how many there are
-    decoders: tuple[str, ...] = ()  # config.text_config.model_type, where the family has others that are not covered
-    processor: str = ""  # its class, where it is to be loaded without the half that reads videos
     options: Mapping[str, Any] = field(default_factory=dict)  # for the processor, at every call
     written: Callable[[str, Any], str] | None = None
     # (prompt, tokenizer) -> what the processor makes of it before it repeats the image token
@@ -140,8 +153,24 @@ FAMILIES = {
     )
 }
 
+# Whose picture is no run of tokens in one decoder's sequence: each has a class of its own.
+STREAMS = {
+    row.model_type: row
+    for row in (
+        Row(
+            name="BLIP-VQA",
+            model_type="blip",
+            reader="blip:BlipVLM",
+            architecture="BlipForQuestionAnswering",
+            implementation="eager",
+        ),
+    )
+}
+
+ROWS: dict[str, Row] = {**FAMILIES, **STREAMS}
+
 
 def known() -> str:
     """The names of all families, for a sentence."""
-    *others, last = (family.name for family in FAMILIES.values())
+    *others, last = (row.name for row in ROWS.values())
     return f"{', '.join(others)} or {last}"

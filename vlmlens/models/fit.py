@@ -42,14 +42,17 @@ def fit(parameters: int, device: torch.device, dtype: torch.dtype) -> Fit:
     return Fit(parameters, name, str(device), parameters * dtype.itemsize, free_memory(device))
 
 
-def count_parameters(config: Any) -> int:
-    """How many a model has, counted without making them."""
+def count_parameters(config: Any, kind: Any = AutoModelForImageTextToText) -> int:
+    """How many a model of this class has, counted without making them."""
+    make = getattr(kind, "from_config", None) or kind._from_config  # the automatic classes', or any other's
     with torch.device("meta"):
-        shell = AutoModelForImageTextToText.from_config(copy.deepcopy(config))  # it changes its config
+        shell = make(copy.deepcopy(config))  # it changes its config
     return sum(parameter.numel() for parameter in shell.parameters())
 
 
-def choose_dtype(config: Any, device: torch.device, asked: torch.dtype | None) -> torch.dtype:
+def choose_dtype(
+    config: Any, device: torch.device, asked: torch.dtype | None, kind: Any = AutoModelForImageTextToText
+) -> torch.dtype:
     """The precision to load in: the one that was asked for, else float32 on a CPU that has room, else the stored one.
 
     Raises:
@@ -57,7 +60,7 @@ def choose_dtype(config: Any, device: torch.device, asked: torch.dtype | None) -
     """
     stored = getattr(config, "dtype", None) or getattr(config.get_text_config(), "dtype", None) or torch.float32
     wanted = [asked] if asked is not None else [torch.float32, stored] if device.type == "cpu" else [stored]
-    parameters = count_parameters(config)
+    parameters = count_parameters(config, kind)
     for dtype in wanted:
         last = fit(parameters, device, dtype)
         if last.fits:

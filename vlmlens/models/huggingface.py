@@ -1,44 +1,29 @@
-"""Hugging Face models behind the VLM protocol. Capture goes through transformers' attention interface; the modeling
-code stays theirs.
+"""Causal decoders that read picture and words in one sequence. Capture goes through transformers' attention interface;
+the modeling code stays theirs.
 """
 
 import copy
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from transformers import AttentionInterface, AutoConfig, AutoModelForImageTextToText
-from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-from vlmlens.errors import ModelError, NotApplicable, QuestionError, first_line
-from vlmlens.lab.draw import draw
-from vlmlens.lab.questions import readable
-from vlmlens.lab.scenes import Scene
-from vlmlens.lab.text import known_words
+from vlmlens.errors import ModelError, NotApplicable, QuestionError
 from vlmlens.lab.weights import LabName
-from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
-from vlmlens.models.families import FAMILIES, Family, known
-from vlmlens.models.fit import choose_dtype
+from vlmlens.models.base import Picture
 from vlmlens.models.inside import Eyes
+from vlmlens.models.loading import Opened, open_model
 from vlmlens.models.many import Batch
-from vlmlens.models.processor import load_processor
+from vlmlens.models.pretrained import Pretrained
 from vlmlens.models.record import Prepared
-from vlmlens.trace import Answer, Segment, Site
-from vlmlens.trace.capture import Recorder, attend, entering, leaving, recording
+from vlmlens.trace import Segment, Site
+from vlmlens.trace.capture import Recorder, entering, leaving, recording
 
-# Both, always: without the mask of the same name, transformers passes none and padding is attended to.
-AttentionInterface.register("vlmlens", attend)
-AttentionMaskInterface.register("vlmlens", sdpa_mask)
-
-RANKED = 20  # answers that a trace lists of an open vocabulary
-MOST_QUESTION = 2000  # characters
 MOST_NEW_TOKENS = 32
 BRANCH_BYTES = 1 << 30  # of working memory for the branches of one pass
 MOST_ENDINGS = 8  # more are no faster
@@ -46,49 +31,15 @@ _PLACE = "<<question>>"  # stands in a prompt for the question
 _BY_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")  # inputs [item, position]
 
 
-class HuggingFaceVLM(VLM):
+class HuggingFaceVLM(Pretrained):
     """A pretrained model of a family in `FAMILIES`, from a folder or the hub."""
 
-    def __init__(self, source: str, *, name: str | None = None, device: str = "auto", dtype: str = "auto") -> None:
-        super().__init__()
-        self.family, config = find_family(source)
-        placed = pick_device(device)
-        asked = pick_dtype(dtype)
-        try:
-            precision = choose_dtype(config, placed, asked)
-            self.processor = load_processor(source, self.family.processor)
-            self.model, loading = AutoModelForImageTextToText.from_pretrained(
-                source,
-                attn_implementation="vlmlens",
-                use_safetensors=True,
-                trust_remote_code=False,
-                dtype=precision,
-                output_loading_info=True,
-            )
-        except ModelError:
-            raise
-        except Exception as error:  # on a broken file these libraries raise whatever they stumble over
-            raise ModelError(f"“{source}” could not be loaded: {first_line(error)}") from error
-        if missing := sorted(loading["missing_keys"]):  # transformers would make them up
-            raise ModelError(f"The weights in “{source}” lack {missing[0]}; download them again.")
-        self.model = self.model.to(placed).requires_grad_(False).eval()
+    def __init__(self, opened: Opened, name: str | None = None) -> None:
+        super().__init__(opened, name)
+        config = opened.config
         self.causal = self.family.causal
         self.whole_from = self.family.whole_from(config) if self.family.whole_from else 0
-        self.tokenizer = self.processor.tokenizer
         self.image_token = int(getattr(config, self.family.image_token_id))
-        lab = source_is_lab(name)
-        self.info = ModelInfo(
-            name or source,
-            self.family.name,
-            str(getattr(config, "_commit_hash", None) or "local"),
-            sum(p.numel() for p in self.model.parameters()),
-            str(placed),
-            str(self.model.dtype).removeprefix("torch."),
-            lab,
-            sum(t.nbytes for t in (*self.model.parameters(), *self.model.buffers())),
-        )
-        self.variants_at_once = 64 if self.info.parameters < 10_000_000 else 4
-        self.items_at_once = 100 if self.info.parameters < 10_000_000 else 4
         modules = dict(self.model.named_modules())
         count = self.family.layers(config)
         self.attention = [modules[self.family.attention.format(i=i)] for i in range(count)]
@@ -281,10 +232,6 @@ class HuggingFaceVLM(VLM):
             for handle in handles:
                 handle.remove()
 
-    def rank(self, probabilities: np.ndarray) -> tuple[Answer, ...]:
-        order = np.argsort(-probabilities, kind="stable")[:RANKED]
-        return tuple(Answer(self.tokenizer.decode([i]).strip() or "␣", float(probabilities[i]), int(i)) for i in order)
-
     @property
     def points(self) -> tuple[str, ...]:
         return ("before the decoder", *(f"after layer {i + 1}" for i in range(len(self.layers))))
@@ -306,9 +253,6 @@ class HuggingFaceVLM(VLM):
     def batch_logits(self, batch: Batch) -> Tensor:
         logits: Tensor = self.model(**batch.inputs, use_cache=False, logits_to_keep=1).logits
         return logits[:, -1]
-
-    def answer_text(self, candidate: int) -> str:
-        return str(self.tokenizer.decode([candidate])).strip().lower()
 
     def crossed(
         self, pictures: Sequence[Picture], questions: Sequence[str], lens: bool = False
@@ -387,78 +331,13 @@ class HuggingFaceVLM(VLM):
         return torch.cat(found, dim=2)
 
     def _asked(self, question: str) -> str:
-        """The question as it stands in the prompt. Raises QuestionError."""
-        if self.info.lab:
-            return " ".join(known_words(question)) + "?"
-        question = readable(question, MOST_QUESTION)
         if (token := self.tokenizer.convert_ids_to_tokens(self.image_token)) in question:
             raise QuestionError(f"The question holds {token}, which stands for the picture itself; leave it out.")
-        for token in self.tokenizer.all_special_tokens:
-            if token in question:
-                raise QuestionError(f"The question holds {token}, which {self.name} takes for a sign; leave it out.")
-        return question
-
-    def _image(self, picture: Picture) -> Image.Image:
-        """A lab scene as the lab's own model sees it, or large enough for any other."""
-        if isinstance(picture, Scene) and not self.info.lab:
-            return draw(picture, 336)
-        return as_image(picture)
-
-
-def find_family(source: str) -> tuple[Family, Any]:
-    """The row for a folder or hub name, from its config alone. Raises ModelError with what to do."""
-    path = Path(source)
-    looks_local = path.is_absolute() or source.startswith((".", "~")) or os.path.exists(source)
-    if looks_local and not os.path.isdir(source):
-        raise ModelError(f"There is no folder {source}; check the path, or give a hub name such as org/name.")
-    if looks_local and not (path / "config.json").is_file():
-        raise ModelError(f"The folder {source} has no config.json; point at the folder that holds the model's files.")
-    try:
-        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
-    except Exception as error:  # see above
-        if looks_local:
-            raise ModelError(f"The config.json in {source} cannot be read: {first_line(error)}") from error
-        raise ModelError(
-            f"“{source}” is neither a lab model, nor a folder, nor in the local Hugging Face cache, and could not be "
-            "fetched. Check the spelling, the network, and whether the model needs a login."
-        ) from error
-    family = FAMILIES.get(config.model_type)
-    if family is None:
-        raise ModelError(f"{source} is a “{config.model_type}” model; this version can look inside {known()} only.")
-    decoder = getattr(getattr(config, "text_config", None), "model_type", None)
-    if family.decoders and decoder not in family.decoders:
-        raise ModelError(
-            f"{source} is a {family.name} with a “{decoder}” decoder; this version knows only those with "
-            f"{' or '.join(family.decoders)}."
-        )
-    return family, config
-
-
-def pick_device(device: str) -> torch.device:
-    if device != "auto":
-        try:
-            return torch.empty(0, device=device).device
-        except (RuntimeError, AssertionError) as error:
-            raise ModelError(f"There is no device “{device}” here; use auto, cpu, cuda or mps.") from error
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def pick_dtype(dtype: str) -> torch.dtype | None:
-    """None for "auto", see `choose_dtype`."""
-    named = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-    if dtype not in named and dtype != "auto":
-        raise ModelError(f"There is no dtype “{dtype}”; use auto, {', '.join(named)}.")
-    return named.get(dtype)
-
-
-def source_is_lab(name: str | None) -> bool:
-    return bool(name and name.startswith("lab:"))
+        return super()._asked(question)
 
 
 def load_lab_llava(name: str) -> HuggingFaceVLM:
     lab = LabName.parse(name)
     if not lab.path.is_dir():
         raise ModelError(f"The weights of {name} are missing; `make train` makes them anew.")
-    return HuggingFaceVLM(str(lab.path), name=str(lab), device="cpu", dtype="float32")
+    return HuggingFaceVLM(open_model(str(lab.path), "cpu", "float32"), str(lab))

@@ -27,7 +27,7 @@ def branched(
     """
     if branches and vlm.causal and all(_only_last(branch, prepared.length) for branch in branches):
         return _at_the_end(vlm, prepared, branches, progress)
-    if any(branch.layer < vlm.whole_from for branch in branches):
+    if not vlm.branching or any(branch.layer < vlm.whole_from for branch in branches):
         return _one_by_one(vlm, prepared, branches, progress)
     sites = vlm.sites(prepared)
     order = sorted(range(len(branches)), key=lambda i: branches[i].layer)

@@ -65,9 +65,10 @@ def assemble(
     if "last" in watch.rows:
         weights = np.zeros(prepared.length + 1)
         if pools(prepared):
-            readout = next(site for site in sites if site.kind == "readout")
-            pooled = kept[readout.name].attention[0].mean(dim=(0, 1)).double().cpu().numpy()
-            weights[list(readout.keys)] = pooled
+            readouts = [site for site in sites if site.kind == "readout"]  # each layer of a decoder is one
+            for readout in readouts:
+                pooled = kept[readout.name].attention[0].mean(dim=(0, 1)).double().cpu().numpy()
+                weights[list(readout.keys)] += pooled / len(readouts)
             weights[-1] = 1.0
             position = prepared.length
         else:
