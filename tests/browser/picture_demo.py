@@ -72,7 +72,7 @@ def make(seed: int = 0) -> Demo:
         Token("<s>", "bos"),
         Token("Look", "instruction"),
         Token("closely:", "instruction"),
-        *(Token("<image>", "image", cell) for cell in range(cells)),
+        *(Token("<image>", "image", (cell,)) for cell in range(cells)),
         *(Token(word, "question") for word in WORDS),
         Token("red", "answer"),
     )

@@ -3,6 +3,7 @@
 A row is tested by existing: it needs a builder in `tiny.py`.
 """
 
+import io
 import itertools
 import json
 import re
@@ -22,7 +23,7 @@ import vlmlens
 from vlmlens.attention import MODES, budget, causal_check, hottest_window, image_maps, masking_sweep
 from vlmlens.attribution import METHODS, Case, explain
 from vlmlens.errors import ModelError, NotApplicable, QuestionError
-from vlmlens.models import VLM
+from vlmlens.models import VLM, as_image
 from vlmlens.models.families import FAMILIES
 from vlmlens.models.inside import branched
 from vlmlens.trace import Branch, Knockout, Replace, Scale, Segment, Watch
@@ -164,8 +165,9 @@ def test_the_question_is_found_whatever_it_says(vlm, pictures):
             assert vlm.tokenizer.decode(asked).strip() == ready.question == question.strip()
             image = ready.segments == Segment.IMAGE
             np.testing.assert_array_equal(image, ids == vlm.image_token)
-            assert set(ready.grid.positions) <= set(np.flatnonzero(image))
-            assert len(set(ready.grid.positions)) == ready.grid.cells == np.prod(ready.grid.shape)
+            assert ready.grid.places(image)
+            assert len(ready.grid.positions) == ready.grid.cells == np.prod(ready.grid.shape)
+            np.testing.assert_allclose(ready.grid.overlap.sum(axis=1), 1, atol=1e-5)
             assert ready.grid.size == picture.size
             starts = (ready.segments == Segment.BOS).sum()
             assert starts == (vlm.tokenizer.bos_token_id is not None) == (ids == vlm.tokenizer.bos_token_id).sum()
@@ -190,8 +192,8 @@ def blinkered(folders):
             for name, module in vlm.model.named_modules()
             if isinstance(module, nn.Linear)
             and ("vision" in name or "visual" in name)
-            and (".layers." in name or ".blocks." in name)
-            and name.rpartition(".")[2] in ("out_proj", "fc2", "linear_fc2", "proj", "down_proj")
+            and re.search(r"\.(layers?|blocks)\.", name)
+            and name.rpartition(".")[2] in ("out_proj", "fc2", "linear_fc2", "proj", "down_proj", "projection_layer")
         ]
         assert len(ends) == 4  # two layers, two each
         with torch.no_grad():
@@ -204,21 +206,41 @@ def blinkered(folders):
 
 
 def entering(vlm, picture):
-    """The image tokens as they enter the decoder, [cell, width], and the grid."""
+    """The image tokens that have a place, as they enter the decoder, [token, width], and the grid."""
     ready = vlm.prepare(picture, QUESTIONS[0])
     found = {}
     recorder = Recorder({}, np.zeros(0), {}, see=lambda layer, states: found.setdefault(layer, states[0]))
     with torch.inference_mode(), vlm.listening(), recording(recorder):
         vlm.logits(ready)
-    return found[0][ready.grid.positions], ready.grid
+    return found[0][ready.grid.placed], ready.grid
 
 
-@pytest.mark.parametrize(("height", "width"), [(300, 300), (300, 600), (500, 300)], ids=["square", "wide", "tall"])
-def test_a_spot_changes_most_the_token_whose_box_holds_it(kind, blinkered, height, width):
+def turned(pixels):
+    """As a phone held upright saves it: the sensor's rows, and a note of how to turn them."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).transpose(Image.Transpose.ROTATE_90).save(
+        buffer, "JPEG", quality=95, subsampling=0, exif=exif
+    )
+    return as_image(buffer.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "come_in"),
+    [
+        (300, 300, Image.fromarray),
+        (300, 600, Image.fromarray),
+        (500, 300, Image.fromarray),
+        (500, 300, turned),
+    ],
+    ids=["square", "wide", "tall", "turned"],
+)
+def test_a_spot_changes_most_the_token_whose_box_holds_it(kind, blinkered, height, width, come_in):
     vlm = blinkered(kind)
     rng = np.random.default_rng(0)
     pixels = rng.integers(100, 156, (height, width, 3), dtype=np.uint8)
-    before, grid = entering(vlm, Image.fromarray(pixels))
+    before, grid = entering(vlm, come_in(pixels))
     assert grid.size == (width, height)
     found = []
     for _ in range(TRIALS):
@@ -227,9 +249,37 @@ def test_a_spot_changes_most_the_token_whose_box_holds_it(kind, blinkered, heigh
         x, y = int(rng.integers(left + 2, right - 16)), int(rng.integers(top + 2, bottom - 16))
         spotted = pixels.copy()
         spotted[y : y + 14, x : x + 14] = rng.integers(0, 2, 3) * 255
-        after, _ = entering(vlm, Image.fromarray(spotted))
-        found.append(int((after - before).norm(dim=-1).argmax()) == cell)
+        after, _ = entering(vlm, come_in(spotted))
+        changed = (after - before).norm(dim=-1).numpy()
+        hits = [changed[: grid.cells].argmax() == cell]
+        if grid.wide:
+            left, top, right, bottom = grid.wide_boxes[changed[grid.cells :].argmax()]
+            hits.append(left <= x + 7 <= right and top <= y + 7 <= bottom)
+        found.append(all(hits))
     assert np.mean(found) >= 0.95
+
+
+def test_a_picture_with_too_many_tiles_is_scaled_down_and_stays_in_place(blinkered):
+    """LLaVA-OneVision blends neighbouring cells then: a spot may change most the token next to the one that holds it."""
+    vlm = blinkered("llava_onevision")
+    model, rng = vlm.model.model, np.random.default_rng(0)
+    pixels = rng.integers(100, 156, (500, 300, 3), dtype=np.uint8)
+    vlm.processor.vision_aspect_ratio = model.config.vision_aspect_ratio = "anyres_max_1"
+    try:
+        before, grid = entering(vlm, Image.fromarray(pixels))
+        assert 1 < grid.cells < 60
+        far = []
+        for _ in range(TRIALS):
+            x, y = rng.integers(20, 280), rng.integers(20, 480)
+            spotted = pixels.copy()
+            spotted[y - 15 : y + 15, x - 15 : x + 15] = rng.integers(0, 2, 3) * 255
+            after, _ = entering(vlm, Image.fromarray(spotted))
+            left, top, right, bottom = grid.boxes[(after - before).norm(dim=-1)[: grid.cells].argmax()]
+            far.append(max(abs(x - (left + right) / 2) / (right - left), abs(y - (top + bottom) / 2) / (bottom - top)))
+        assert np.quantile(far, 0.95) < 1
+        assert np.median(far) < 0.5
+    finally:
+        vlm.processor.vision_aspect_ratio = model.config.vision_aspect_ratio = "anyres_max_9"
 
 
 def test_neighbours_in_a_batch_are_nobodys_business(vlm, pictures):
@@ -302,14 +352,18 @@ def test_a_second_picture_is_told_apart_or_refused(vlm, pictures):
             vlm.prepare_with(pictures[0], pictures[1], QUESTIONS[0])
         return
     both = vlm.prepare_with(pictures[0], pictures[1], QUESTIONS[0])
+    asked = both.inputs["input_ids"][0][both.segments == Segment.QUESTION]
+    assert vlm.tokenizer.decode(asked).strip() == QUESTIONS[0]
+    assert torch.isfinite(vlm.run(both, None)[0]).all()
+    if vlm.family.name == "LLaVA-OneVision":  # which sees each of several pictures as a whole only
+        assert both.grid.shape == (6, 6)
+        assert (both.segments == Segment.IMAGE).sum() == 2 * (36 + 1)
+        return
     first, second = (vlm.prepare(picture, QUESTIONS[0]) for picture in pictures[:2])
     counts = [int((ready.segments == Segment.IMAGE).sum()) for ready in (first, second, both)]
     assert counts[2] == counts[0] + counts[1]
     np.testing.assert_array_equal(both.grid.boxes, first.grid.boxes)
-    np.testing.assert_array_equal(both.grid.positions, first.grid.positions)
-    asked = both.inputs["input_ids"][0][both.segments == Segment.QUESTION]
-    assert vlm.tokenizer.decode(asked).strip() == QUESTIONS[0]
-    assert torch.isfinite(vlm.run(both, None)[0]).all()
+    np.testing.assert_array_equal(both.grid.placed, first.grid.placed)
 
 
 def test_what_people_look_at_runs_or_is_refused_in_words(vlm, pictures):

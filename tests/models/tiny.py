@@ -26,12 +26,12 @@ DECODER = {
 TOWER = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
 
 
-def make_tokenizer(*special: str, bos: str | None = None) -> PreTrainedTokenizerFast:
+def make_tokenizer(*special: str, bos: str | None = None, **named: str) -> PreTrainedTokenizerFast:
     """Bytes, and the words of a few sentences."""
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
-    names = ["<pad>", "</s>", *([bos] if bos else []), *special]
+    names = ["<pad>", "</s>", *([bos] if bos else []), *special, *named.values()]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     core.train_from_iterator(
         [TEXT] * 3, trainers.BpeTrainer(vocab_size=480, special_tokens=names, initial_alphabet=sorted(alphabet))
@@ -45,6 +45,7 @@ def make_tokenizer(*special: str, bos: str | None = None) -> PreTrainedTokenizer
         additional_special_tokens=list(special),
         padding_side="left",
         **extra,
+        **named,
     )
 
 
@@ -89,6 +90,89 @@ def llava():
         vision_feature_layer=-1,
     )
     return LlavaForConditionalGeneration(config), processor
+
+
+PINPOINTS = [[48, 96], [96, 48], [96, 96], [144, 48], [48, 144]]  # tiles of 48 pixels, laid out in these ways
+
+
+def llava_next():
+    from transformers import (
+        CLIPVisionConfig,
+        LlamaConfig,
+        LlavaNextConfig,
+        LlavaNextForConditionalGeneration,
+        LlavaNextProcessor,
+    )
+    from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
+
+    words = make_tokenizer("<image>", bos="<s>")
+    begin_with_bos(words)
+    side = {"height": 48, "width": 48}
+    images = LlavaNextImageProcessorPil(size={"shortest_edge": 48}, crop_size=side, image_grid_pinpoints=PINPOINTS)
+    processor = LlavaNextProcessor(
+        images, words, patch_size=8, vision_feature_select_strategy="default", num_additional_image_tokens=1
+    )
+    config = LlavaNextConfig(
+        vision_config=CLIPVisionConfig(**TOWER, image_size=48, patch_size=8, projection_dim=32),
+        text_config=LlamaConfig(**DECODER, **ids(words), vocab_size=len(words), bos_token_id=words.bos_token_id),
+        image_token_index=words.convert_tokens_to_ids("<image>"),
+        image_grid_pinpoints=PINPOINTS,
+        vision_feature_layer=-1,
+    )
+    return LlavaNextForConditionalGeneration(config), processor
+
+
+def llava_onevision():
+    from transformers import (
+        LlavaOnevisionConfig,
+        LlavaOnevisionForConditionalGeneration,
+        Qwen2Config,
+        SiglipVisionConfig,
+    )
+    from transformers.models.llava_onevision.image_processing_pil_llava_onevision import (
+        LlavaOnevisionImageProcessorPil,
+    )
+
+    words = make_tokenizer("<|im_start|>", "<|im_end|>", "<image>", "<video>")
+    images = LlavaOnevisionImageProcessorPil(size={"height": 48, "width": 48}, image_grid_pinpoints=PINPOINTS)
+    processor = still("LlavaOnevisionProcessor")(
+        images,
+        words,
+        num_image_tokens=36,
+        vision_feature_select_strategy="full",
+    )
+    config = LlavaOnevisionConfig(
+        vision_config=SiglipVisionConfig(**TOWER, image_size=48, patch_size=8, vision_use_head=False),
+        text_config=Qwen2Config(**DECODER, **ids(words), vocab_size=len(words), bos_token_id=None),
+        image_token_index=words.convert_tokens_to_ids("<image>"),
+        video_token_index=words.convert_tokens_to_ids("<video>"),
+        image_grid_pinpoints=PINPOINTS,
+        vision_feature_layer=-1,
+    )
+    return LlavaOnevisionForConditionalGeneration(config), processor
+
+
+def internvl():
+    from transformers import InternVLConfig, InternVLForConditionalGeneration, InternVLVisionConfig, Qwen2Config
+    from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
+
+    words = make_tokenizer(
+        "<|im_start|>",
+        "<|im_end|>",
+        start_image_token="<img>",
+        end_image_token="</img>",
+        context_image_token="<IMG_CONTEXT>",
+        video_token="<video>",
+    )
+    images = GotOcr2ImageProcessorPil(size={"height": 48, "width": 48}, max_patches=6)
+    processor = still("InternVLProcessor")(images, words, image_seq_length=9)
+    config = InternVLConfig(
+        vision_config=InternVLVisionConfig(**TOWER, image_size=[48, 48], patch_size=[8, 8]),
+        text_config=Qwen2Config(**DECODER, **ids(words), vocab_size=len(words), bos_token_id=None),
+        image_token_id=words.convert_tokens_to_ids("<IMG_CONTEXT>"),
+        image_seq_length=9,
+    )
+    return InternVLForConditionalGeneration(config), processor
 
 
 def paligemma():
@@ -265,7 +349,20 @@ def blip():
 
 
 BUILDERS = {
-    builder.__name__: builder for builder in (llava, paligemma, qwen2_vl, qwen2_5_vl, qwen3_vl, idefics3, smolvlm, blip)
+    builder.__name__: builder
+    for builder in (
+        llava,
+        llava_next,
+        llava_onevision,
+        internvl,
+        paligemma,
+        qwen2_vl,
+        qwen2_5_vl,
+        qwen3_vl,
+        idefics3,
+        smolvlm,
+        blip,
+    )
 }
 
 

@@ -36,6 +36,8 @@ def assert_same():
             (one.peaks, other.peaks),
             (one.grid.boxes, other.grid.boxes),
             (one.grid.positions, other.grid.positions),
+            (one.grid.wide_boxes, other.grid.wide_boxes),
+            (one.grid.wide_positions, other.grid.wide_positions),
         ]
         assert one.rows.keys() == other.rows.keys()
         for rows, record in one.rows.items():

@@ -86,7 +86,7 @@ GOOD = Maps(("layer 0", "layer 1"), np.full((2, 1, 3), 0.1), 1)
         ("region", {"region": (3,)}),
         ("default_slice", {"default_slice": 2}),
         ("tools", {"tools": ("lasso",)}),
-        ("tokens", {"tokens": (Token("a", "image", 3),)}),
+        ("tokens", {"tokens": (Token("a", "image", (3,)),)}),
         ("tokens", {"tokens": (Token("a", "title"),)}),  # type: ignore[arg-type]
         ("maps.values", {"maps": Maps(("layer 0",), np.zeros((2, 1, 3)), 1)}),
         ("maps.values", {"maps": Maps(("layer 0",), np.full((1, 1, 3), -0.1), 1)}),

@@ -12,7 +12,7 @@ from vlmlens.attention.refine_many import Change, RefineStudy, mcnemar, measured
 from vlmlens.attention.relative import relative
 from vlmlens.attention.report import PlaceReport, causal_report
 from vlmlens.attention.rollout import rollout, value_norms
-from vlmlens.attention.sinks import SinkParts, sink_parts, sinks, without_sinks
+from vlmlens.attention.sinks import SinkParts, sink_parts, sinks
 from vlmlens.attention.sweep import Mode, Sweep
 
 __all__ = [
@@ -59,5 +59,4 @@ __all__ = [
     "suppress",
     "sweeping",
     "value_norms",
-    "without_sinks",
 ]

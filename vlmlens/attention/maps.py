@@ -1,22 +1,28 @@
 """Raw attention maps: the answering row's attention to every image cell, place by place."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from vlmlens.trace import Place, Rows, Trace
 
 
-def image_maps(trace: Trace, rows: Rows = "last") -> tuple[tuple[Place, ...], np.ndarray]:
+def image_maps(trace: Trace, rows: Rows = "last", without: Sequence[int] = ()) -> tuple[tuple[Place, ...], np.ndarray]:
     """The places whose rows see the image, and their attention to it: float32 [place, head, row, cell].
 
     Places are those where the answering row ("last") sees the image, whatever `rows` is asked for, so that maps of
-    different rows can be laid side by side; a row that sees none there has zeros.
+    different rows can be laid side by side; a row that sees none there has zeros. Attention to the positions in
+    `without` (sinks, say) is left out.
     """
-    seeing = [i for i, visible in enumerate(trace.record("last").visible) if visible[:, trace.grid.positions].any()]
+    grid = trace.grid
+    seeing = [i for i, visible in enumerate(trace.record("last").visible) if visible[:, grid.placed].any()]
     record = trace.record(rows)
     places = tuple(trace.places[i] for i in seeing)
     if not seeing:
-        return (), np.zeros((0, 1, len(record.positions), trace.grid.cells), np.float32)
-    return places, np.stack([record.attention[i][:, :, trace.grid.positions] for i in seeing])
+        return (), np.zeros((0, 1, len(record.positions), grid.cells), np.float32)
+    kept = np.ones(trace.length, np.float32)
+    kept[list(without)] = 0.0
+    return places, np.stack([grid.spread(record.attention[i] * kept) for i in seeing])
 
 
 def default_place(trace: Trace) -> int:

@@ -128,9 +128,10 @@ def suppress(
     count = max(1, round(rho * trace.grid.cells))
     rng = np.random.default_rng([7, seed])
     chosen = [lowest(contrast, count), *(rng.permutation(trace.grid.cells)[:count] for _ in range(draws))]
+    marked = np.stack([np.isin(np.arange(trace.grid.cells), cells) for cells in chosen])
     branches = [
-        Branch(place.layer, (Scale(place.layer, tuple(int(p) for p in trace.grid.positions[cells]), factor),))
-        for cells in chosen
+        Branch(place.layer, (Scale(place.layer, tuple(np.flatnonzero(tokens).tolist()), factor),))
+        for tokens in trace.grid.tokens(marked, trace.length, whole=True)
     ]
     clean, scaled = branched(vlm, prepared, branches)
     found = torch.cat([clean[None], scaled]).double().softmax(-1).numpy()

@@ -21,26 +21,18 @@ def sinks(trace: Trace, threshold: float = THRESHOLD) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class SinkParts:
-    """Sinks by what they stand for."""
+    """Positions of sinks, by what they stand for."""
 
-    bos: tuple[int, ...]  # positions
+    bos: tuple[int, ...]
     text: tuple[int, ...]
-    registers: tuple[int, ...]  # cells of the picture (Darcet et al., ICLR 2024, call such patches registers)
+    registers: tuple[int, ...]  # the picture's (Darcet et al., ICLR 2024, call such patches registers)
 
 
 def sink_parts(trace: Trace, threshold: float = THRESHOLD) -> SinkParts:
     """The sinks of a trace, the begin-of-sequence token and the picture's patches listed apart."""
     found = sinks(trace, threshold)
-    cell_of = {int(position): cell for cell, position in enumerate(trace.grid.positions)}
     return SinkParts(
         tuple(p for p in found if trace.segments[p] == Segment.BOS),
         tuple(p for p in found if trace.segments[p] not in (Segment.BOS, Segment.IMAGE)),
-        tuple(cell_of[p] for p in found if p in cell_of),
+        tuple(p for p in found if trace.segments[p] == Segment.IMAGE),
     )
-
-
-def without_sinks(trace: Trace, values: np.ndarray, threshold: float = THRESHOLD) -> np.ndarray:
-    """Maps [..., cell] with the patches that are sinks set to 0."""
-    kept = np.array(values, copy=True)
-    kept[..., list(sink_parts(trace, threshold).registers)] = 0.0
-    return kept

@@ -18,7 +18,7 @@ from vlmlens.progress import Progress
 def chefer(case: Case, progress: Progress) -> Map:
     progress.step(0, "gradients by attention")
     found = relevance(whole(case.vlm, case.prepared, case.score))
-    return single("chefer", found[case.trace.grid.positions].numpy(), "of relevance", signed=False)
+    return single("chefer", case.trace.grid.spread(found.numpy()), "of relevance", signed=False)
 
 
 def relevance(passed: Whole) -> Tensor:

@@ -235,8 +235,7 @@ def _probabilities(case: Case, fills: Tensor | None, taken: np.ndarray, progress
                 mask = torch.from_numpy(taken[start : start + vlm.variants_at_once]).to(eyes.cells.device)
                 logits = eyes.logits(torch.where(mask[:, eyes.cells[0]], fill, eyes.pixels))
             found.append(probability(logits, candidate, against))
-    keys = np.zeros((len(taken), case.prepared.length), bool)
-    keys[:, case.trace.grid.positions] = taken
+    keys = case.trace.grid.tokens(taken, case.prepared.length)
     found.append(vlm.hidden_probability(case.prepared, candidate, keys, against=against))
     return np.concatenate(found).reshape(-1, len(taken))
 

@@ -1,5 +1,7 @@
 """Maps that attention itself draws. They ignore what an answer is compared with: attention does not know the answer."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from vlmlens.attention import (
@@ -9,8 +11,8 @@ from vlmlens.attention import (
     relative,
     rollout,
     sink_parts,
+    sinks,
     value_norms,
-    without_sinks,
 )
 from vlmlens.attribution.case import Case, Map, single
 from vlmlens.errors import NotApplicable
@@ -35,18 +37,10 @@ def raw_map(trace: Trace) -> Map:
 
 
 def sink_removed(case: Case, progress: Progress) -> Map:
-    places, values = _places(case.trace)
-    count = len(sink_parts(case.trace).registers)
-    note = f"{count} of {case.trace.grid.cells} patches are sinks and were set to 0."
-    return Map(
-        "sink-removed",
-        _labels(places),
-        without_sinks(case.trace, values),
-        SHARE,
-        False,
-        default_place(case.trace),
-        note=note,
-    )
+    places, values = _places(case.trace, without=sinks(case.trace))
+    count, tokens = len(sink_parts(case.trace).registers), len(case.trace.grid.placed)
+    note = f"{count} of {tokens} image tokens are sinks and were left out."
+    return Map("sink-removed", _labels(places), values, SHARE, False, default_place(case.trace), note=note)
 
 
 def relative_map(case: Case, progress: Progress) -> Map:
@@ -68,14 +62,14 @@ def contrastive(case: Case, progress: Progress) -> Map:
 def rollout_map(case: Case, progress: Progress) -> Map:
     progress.step(0, "attention of every row")
     found = rollout(whole(case.vlm, case.prepared))
-    return single("rollout", found[case.trace.grid.positions], "of the way to the answer", signed=False)
+    return single("rollout", case.trace.grid.spread(found), "of the way to the answer", signed=False)
 
 
 def value_weighted(case: Case, progress: Progress) -> Map:
     progress.step(0, "attention of every row")
     layers, norms = value_norms(whole(case.vlm, case.prepared))
     named = {place.layer: place.label for place in case.trace.places}
-    values = norms[:, None, case.trace.grid.positions]
+    values = case.trace.grid.spread(norms)[:, None]
     seen = np.asarray(values.any(axis=(1, 2)))
     if not seen.any():
         raise NotApplicable(UNSEEN.format(case.vlm.name))
@@ -84,9 +78,9 @@ def value_weighted(case: Case, progress: Progress) -> Map:
     return Map("value-weighted", labels, values[seen], "norm of the update", first=int(peak.argmax()))
 
 
-def _places(trace: Trace) -> tuple[tuple[Place, ...], np.ndarray]:
+def _places(trace: Trace, without: Sequence[int] = ()) -> tuple[tuple[Place, ...], np.ndarray]:
     """The places that see the picture, with the answering row's attention [place, head, cell]."""
-    places, values = image_maps(trace)
+    places, values = image_maps(trace, without=without)
     if not places:
         raise NotApplicable(UNSEEN.format(trace.model))
     return places, values[:, :, 0]

@@ -112,24 +112,22 @@ def mm_shap(
     """
     prepared = vlm.prepare(as_image(picture), question)
     words = np.flatnonzero(prepared.segments == Segment.QUESTION)
-    groups = [*_regions(prepared.grid.shape, prepared.grid.positions), *([int(word)] for word in words)]
-    image = np.arange(len(groups)) < len(groups) - len(words)
-    member = np.zeros((len(groups), prepared.length), bool)  # [player, position]
-    for player, positions in enumerate(groups):
-        member[player, positions] = True
+    regions = prepared.grid.tokens(_regions(prepared.grid.shape), prepared.length)
+    member = np.concatenate([regions, np.arange(prepared.length) == words[:, None]])  # [player, position]
+    image = np.arange(len(member)) < len(regions)
 
     rng = np.random.default_rng([7, seed])
-    orders = [rng.permutation(len(groups)) for _ in range(permutations)]
+    orders = [rng.permutation(len(member)) for _ in range(permutations)]
     orders = [order for pair in orders for order in (pair, pair[::-1])]
     hidden = np.stack([_walk(order) for order in orders])  # [order, step, player]
     steps = hidden.shape[1]
-    rows, where = np.unique(hidden.reshape(-1, len(groups)), axis=0, return_inverse=True)
+    rows, where = np.unique(hidden.reshape(-1, len(member)), axis=0, return_inverse=True)
     probability = vlm.hidden_probability(prepared, candidate, rows @ member, progress)
     walked = probability[where.ravel()].reshape(len(orders), steps)
-    added = np.zeros((len(orders), len(groups)))
+    added = np.zeros((len(orders), len(member)))
     for row, order, gains in zip(added, orders, np.diff(walked), strict=True):
         row[order] = gains
-    pairs = added.reshape(-1, 2, len(groups)).mean(axis=1)  # an order and its reverse are one draw
+    pairs = added.reshape(-1, 2, len(member)).mean(axis=1)  # an order and its reverse are one draw
     names = [f"region {i + 1}" for i in range(int(image.sum()))] + [prepared.tokens[word] for word in words]
     error = pairs.std(axis=0, ddof=1) / np.sqrt(len(pairs))
     return Shap(tuple(names), pairs.mean(axis=0), error, image, float(walked[0, 0]), float(walked[0, -1]))
@@ -142,14 +140,14 @@ def _walk(order: np.ndarray) -> np.ndarray:
     return place[None] >= np.arange(len(order) + 1)[:, None]
 
 
-def _regions(shape: tuple[int, int] | None, positions: np.ndarray) -> list[list[int]]:
-    """The picture's tokens in at most REGIONS x REGIONS rectangles; in runs where they lie on no grid."""
-    positions = np.asarray(positions)
-    if shape is None:
-        return [part.tolist() for part in np.array_split(positions, REGIONS**2) if len(part)]
-    grid = positions[: shape[0] * shape[1]].reshape(shape)
-    bands = np.array_split(grid, min(REGIONS, shape[0]), axis=0)
-    return [block.ravel().tolist() for band in bands for block in np.array_split(band, min(REGIONS, shape[1]), axis=1)]
+def _regions(shape: tuple[int, int]) -> np.ndarray:
+    """The cells in at most REGIONS x REGIONS rectangles, bool [region, cell]."""
+    bands = [np.array_split(np.arange(side), min(REGIONS, side)) for side in shape]
+    found = np.zeros((len(bands[0]), len(bands[1]), *shape), bool)
+    for i, rows in enumerate(bands[0]):
+        for j, columns in enumerate(bands[1]):
+            found[i, j, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
+    return found.reshape(-1, shape[0] * shape[1])
 
 
 def _given(joint: np.ndarray) -> np.ndarray:

@@ -68,6 +68,7 @@ class BlipVLM(Pretrained):
             ),
             segments=segments,
             grid=Grid.regular(shape, range(1, image.shape[1]), picture.size, (0.0, 0.0, *seen)),
+            aside=(0,),
         )
 
     def sites(self, prepared: Prepared) -> Mapping[nn.Module, Site]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from vlmlens.models import grids
 from vlmlens.trace.segments import Grid
 
 
@@ -54,54 +55,17 @@ class Family(Row):
     second: bool = True  # whether the model was made for more than one picture
 
 
-def centre_crop_grid(inputs: Mapping[str, Any], processor: Any, positions: Any, size: tuple[int, int]) -> Grid:
-    """A square of cells over what resizing and centre cropping leave; the rest of the picture is never seen."""
-    images = processor.image_processor
-    positions = positions[: len(positions) // len(inputs["pixel_values"])]
-    side = round(len(positions) ** 0.5)
-    width, height = size
-    left, top, right, bottom = 0.0, 0.0, float(width), float(height)
-    if getattr(images, "do_center_crop", False):
-        shortest = _get(images.size, "shortest_edge")
-        scale = min(width, height) / shortest if shortest else None  # source pixels a pixel after resizing
-        across = _get(images.crop_size, "width") * (scale or width / _get(images.size, "width"))
-        down = _get(images.crop_size, "height") * (scale or height / _get(images.size, "height"))
-        left, top = (width - across) / 2, (height - down) / 2
-        right, bottom = left + across, top + down
-    return Grid.regular((side, side), positions, size, (left, top, right, bottom))
-
-
-def merged_grid(inputs: Mapping[str, Any], processor: Any, positions: Any, size: tuple[int, int]) -> Grid:
-    """Blocks of patches that become one token, as many as the picture's shape asks for, over the whole picture."""
-    merge = processor.image_processor.merge_size
-    _, rows, columns = (int(patches) for patches in inputs["image_grid_thw"][0])
-    shape = rows // merge, columns // merge
-    return Grid.regular(shape, positions[: shape[0] * shape[1]], size)
-
-
-def squeezed_grid(inputs: Mapping[str, Any], processor: Any, positions: Any, size: tuple[int, int]) -> Grid:
-    """A square of cells over the whole picture; `pixel_values` [item, picture, ...]."""
-    positions = positions[: len(positions) // inputs["pixel_values"].shape[1]]
-    side = round(len(positions) ** 0.5)
-    return Grid.regular((side, side), positions, size)
-
-
 def bos_after_the_picture(prompt: str, tokenizer: Any) -> str:
     """PaliGemma's processor puts the first token behind the picture, and ends the prompt with a line break."""
     before, image, after = prompt.rpartition("<image>")
     return f"{before}{image}{tokenizer.bos_token}{after}\n"
 
 
-def _get(size: Any, name: str) -> Any:
-    """A field of a processor's size, which is a mapping or an object depending on transformers' version."""
-    return size.get(name) if isinstance(size, Mapping) else getattr(size, name, None)
-
-
 QWEN: dict[str, Any] = {  # what its generations share
     "projector": "model.visual.merger",
     "prompt": "<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>{question}<|im_end|>\n"
     "<|im_start|>assistant\n",
-    "grid": merged_grid,
+    "grid": grids.merged,
     "alike": False,
 }
 
@@ -111,10 +75,9 @@ IDEFICS: dict[str, Any] = {  # SmolVLM is built like Idefics 3; its own processo
     "norm": "model.text_model.norm",
     "projector": "model.connector",
     "prompt": "<|im_start|>User:<image>{question}<end_of_utterance>\nAssistant:",
-    "grid": squeezed_grid,
+    "grid": grids.split,
     "processor": "Idefics3Processor",
-    # The whole picture, squeezed to a square, and no tiles of it: every spot of the picture is then in one token.
-    "options": {"do_image_splitting": False},
+    "alike": False,
 }
 
 FAMILIES = {
@@ -125,14 +88,40 @@ FAMILIES = {
             model_type="llava",
             projector="model.multi_modal_projector",
             prompt="USER: <image>\n{question} ASSISTANT:",
-            grid=centre_crop_grid,
+            grid=grids.centre_crop,
+        ),
+        Family(
+            name="LLaVA-NeXT",
+            model_type="llava_next",
+            projector="model.multi_modal_projector",
+            prompt="[INST] <image>\n{question} [/INST]",
+            grid=grids.anyres,
+            alike=False,
+        ),
+        Family(
+            name="LLaVA-OneVision",
+            model_type="llava_onevision",
+            projector="model.multi_modal_projector",
+            prompt="<|im_start|>user <image>\n{question}<|im_end|><|im_start|>assistant\n",
+            grid=grids.anyres,
+            processor="LlavaOnevisionProcessor",
+            alike=False,
+        ),
+        Family(
+            name="InternVL",
+            model_type="internvl",
+            projector="model.multi_modal_projector",
+            prompt="<|im_start|>user\n<IMG_CONTEXT>\n{question}<|im_end|>\n<|im_start|>assistant\n",
+            grid=grids.canvas,
+            processor="InternVLProcessor",
+            alike=False,
         ),
         Family(
             name="PaliGemma",
             model_type="paligemma",
             projector="model.multi_modal_projector",
             prompt="<image>answer en {question}",
-            grid=centre_crop_grid,  # it crops nothing: the picture is squeezed to a square
+            grid=grids.centre_crop,  # it crops nothing: the picture is squeezed to a square
             decoders=("gemma",),
             written=bos_after_the_picture,
             causal=False,  # the prompt is a prefix whose positions all read each other

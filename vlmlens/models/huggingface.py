@@ -61,13 +61,19 @@ class HuggingFaceVLM(Pretrained):
         inputs = self._processed([pictures], [prompt])
         ids = inputs["input_ids"][0]
         positions = (ids == self.image_token).nonzero().squeeze(1).numpy()
+        grid = self.family.grid(inputs, self.processor, positions, pictures[0].size)
+        if len(pictures) == 1 and not grid.places((ids == self.image_token).numpy()):
+            raise ModelError(
+                f"{self.name} made {len(positions)} tokens of this picture, for {len(grid.placed)} places that its "
+                "family has on it; a map would be wrong. Try a picture of other proportions, and report this one."
+            )
         return Prepared(
             question=question,
             image=pictures[0],
             inputs={k: v.to(self.model.device) for k, v in inputs.items()},
             tokens=tuple(self.tokenizer.convert_ids_to_tokens(ids.tolist())),
             segments=self._segments(ids, prompt, question, len(pictures)),
-            grid=self.family.grid(inputs, self.processor, positions, pictures[0].size),
+            grid=grid,
         )
 
     def _processed(self, pictures: list[list[Image.Image]], prompts: Sequence[str], **options: Any) -> dict[str, Any]:

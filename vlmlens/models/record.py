@@ -21,6 +21,7 @@ class Prepared:
     tokens: tuple[str, ...]
     segments: np.ndarray  # int8 [position]
     grid: Grid
+    aside: tuple[int, ...] = ()  # image tokens that show no spot of the picture: summaries of it, padding
 
     @property
     def length(self) -> int:

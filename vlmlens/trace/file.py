@@ -15,7 +15,7 @@ from safetensors.numpy import load, save
 
 from vlmlens.errors import PictureError, TraceError
 from vlmlens.picture import open_picture
-from vlmlens.trace.segments import Grid, Segment
+from vlmlens.trace.segments import Grid, Segment, no_boxes, no_positions
 from vlmlens.trace.trace import Answer, Place, RowRecord, Trace
 from vlmlens.trace.watch import ROWS
 
@@ -50,6 +50,9 @@ def trace_bytes(trace: Trace) -> bytes:
         "positions": trace.grid.positions.astype(np.int64),
         "peaks": trace.peaks.astype(np.float32),
     }
+    if trace.grid.wide:
+        tensors["wide_boxes"] = trace.grid.wide_boxes.astype(np.float32)
+        tensors["wide_positions"] = trace.grid.wide_positions.astype(np.int64)
     for name, record in trace.rows.items():
         for field in FIELDS:
             for place, array in enumerate(getattr(record, field)):
@@ -129,14 +132,18 @@ def _build(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Trace:
         _take(tensors, name, dtype)
         for name, dtype in (("segments", "i1"), ("boxes", "f4"), ("positions", "i8"), ("peaks", "f4"))
     )
+    wide_boxes, wide_positions = no_boxes(), no_positions()
+    if "wide_positions" in tensors:
+        wide_boxes, wide_positions = _take(tensors, "wide_boxes", "f4"), _take(tensors, "wide_positions", "i8")
     _check(isinstance(tokens, list) and length > 0 and all(isinstance(token, str) for token in tokens))
     _check(segments.shape == (length,) and set(segments.tolist()) <= {int(s) for s in Segment})
     _check(all(_is_whole(n, 1) for n in (*header["size"], *header["shape"])))
-    grid = Grid(boxes, positions, tuple(header["size"]), tuple(header["shape"]))
+    grid = Grid(boxes, positions, tuple(header["size"]), tuple(header["shape"]), wide_boxes, wide_positions)
     _check(len(grid.size) == len(grid.shape) == 2 and grid.shape[0] * grid.shape[1] == len(positions))
-    _check(boxes.shape == (len(positions), 4) and bool((boxes[:, :2] < boxes[:, 2:]).all()))
-    _check(set(positions.tolist()) <= set(np.flatnonzero(segments == Segment.IMAGE).tolist()))
-    _check(len(set(positions.tolist())) == len(positions))
+    for some, where in ((boxes, positions), (wide_boxes, wide_positions)):
+        _check(some.shape == (len(where), 4) and bool((some[:, :2] < some[:, 2:]).all()))
+    _check(set(grid.placed.tolist()) <= set(np.flatnonzero(segments == Segment.IMAGE).tolist()))
+    _check(len(set(grid.placed.tolist())) == len(grid.placed))
     _check(peaks.ndim == 2 and peaks.shape[1] == length and bool((peaks >= 0).all()))
     _check(0 < len(places) == len({(place.layer, place.kind) for place in places}))
     for place in places:

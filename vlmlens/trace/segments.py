@@ -1,8 +1,9 @@
 """What a token position stands for, and where the image tokens lie on the picture."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 
 import numpy as np
 
@@ -21,17 +22,29 @@ class Segment(IntEnum):
         return self.name.lower()
 
 
+def no_boxes() -> np.ndarray:
+    return np.zeros((0, 4), np.float32)
+
+
+def no_positions() -> np.ndarray:
+    return np.zeros(0, np.int64)
+
+
 @dataclass(frozen=True, eq=False)
 class Grid:
     """Geometry of the image tokens, in pixels of the picture as uploaded.
 
-    `boxes[i]` belongs to token position `positions[i]`; image tokens without a place (separators) are in neither.
+    Cells are what maps are drawn in: `boxes[i]` belongs to the token at `positions[i]`. A model that reads the picture
+    in tiles also reads it once as a whole, coarsely: `wide_boxes[j]` belongs to the token at `wide_positions[j]`, which
+    shows many cells. Image tokens without a place (separators) are in neither.
     """
 
     boxes: np.ndarray  # float [cell, 4]: left, top, right, bottom
     positions: np.ndarray  # int [cell]
     size: tuple[int, int]  # width, height of the picture
     shape: tuple[int, int]  # rows, columns of the cells
+    wide_boxes: np.ndarray = field(default_factory=no_boxes)  # float [wide token, 4]
+    wide_positions: np.ndarray = field(default_factory=no_positions)  # int [wide token]
 
     @classmethod
     def regular(
@@ -43,16 +56,70 @@ class Grid:
     ) -> "Grid":
         """Equal cells, row by row, over `extent` (left, top, right, bottom; by default the whole picture)."""
         left, top, right, bottom = extent or (0.0, 0.0, float(size[0]), float(size[1]))
-        rows, columns = shape
-        xs, ys = np.linspace(left, right, columns + 1), np.linspace(top, bottom, rows + 1)
-        boxes = [(xs[c], ys[r], xs[c + 1], ys[r + 1]) for r in range(rows) for c in range(columns)]
-        return cls(np.array(boxes, np.float32), np.asarray(positions, np.int64), size, shape)
+        columns, rows = np.linspace(left, right, shape[1] + 1), np.linspace(top, bottom, shape[0] + 1)
+        return cls(lattice(rows, columns), np.asarray(positions, np.int64), size, shape)
 
     @property
     def cells(self) -> int:
         return len(self.boxes)
 
+    @property
+    def placed(self) -> np.ndarray:
+        """Positions of all image tokens that have a place, int [token]: those of the cells, then the wide ones."""
+        return np.concatenate([self.positions, self.wide_positions])
+
+    @cached_property
+    def overlap(self) -> np.ndarray:
+        """How much of what a wide token shows of the cells lies in each, float32 [wide token, cell]; rows sum to 1."""
+        one, other = self.wide_boxes[:, None], self.boxes[None]
+        sides = np.minimum(one[..., 2:], other[..., 2:]) - np.maximum(one[..., :2], other[..., :2])
+        area = sides.clip(0).prod(axis=-1)
+        found: np.ndarray = area / np.maximum(area.sum(axis=1, keepdims=True), 1e-12)
+        return found
+
+    def spread(self, values: np.ndarray) -> np.ndarray:
+        """Values of positions [..., position] on the cells [..., cell]; a wide token's is divided by area."""
+        own: np.ndarray = values[..., self.positions]
+        return own + values[..., self.wide_positions] @ self.overlap.astype(own.dtype) if self.wide else own
+
+    def tokens(self, cells: np.ndarray, length: int, whole: bool = False) -> np.ndarray:
+        """The tokens that show some of these cells: bool [..., cell] to [..., position], of `length` positions.
+
+        With `whole`, of the wide ones only those that show nothing else.
+        """
+        cells = np.asarray(cells, bool)
+        found = np.zeros((*cells.shape[:-1], length), bool)
+        found[..., self.positions] = cells
+        if self.wide:
+            touched = (self.overlap > 0).T.astype(np.float32)
+            rest = ~cells if whole else cells
+            found[..., self.wide_positions] = (rest.astype(np.float32) @ touched > 0) != whole
+        return found
+
+    def places(self, image: np.ndarray) -> bool:
+        """Whether all image tokens, bool [position], have one place each, but for a separator after each row."""
+        placed = self.placed
+        without = int(image.sum()) - len(placed)
+        return len(set(placed.tolist())) == len(placed) and bool(image[placed].all()) and 0 <= without <= self.shape[0]
+
+    def shown(self) -> dict[int, tuple[int, ...]]:
+        """The cells that each token with a place shows, by position."""
+        own = {int(position): (cell,) for cell, position in enumerate(self.positions)}
+        touched = zip(self.wide_positions.tolist(), self.overlap > 0, strict=True)
+        return own | {position: tuple(np.flatnonzero(cells).tolist()) for position, cells in touched}
+
+    @property
+    def wide(self) -> bool:
+        return len(self.wide_positions) > 0
+
     def covers_all(self) -> bool:
         """Whether every pixel of the picture lies in a cell; LLaVA-1.5's centre crop, say, leaves some out."""
         area = (self.boxes[:, 2] - self.boxes[:, 0]).clip(0) * (self.boxes[:, 3] - self.boxes[:, 1]).clip(0)
         return bool(area.sum() >= 0.999 * self.size[0] * self.size[1])
+
+
+def lattice(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Boxes between the edges of rows and columns, row by row, float32 [row * column, 4]."""
+    left, top = np.meshgrid(columns[:-1], rows[:-1])
+    right, bottom = np.meshgrid(columns[1:], rows[1:])
+    return np.stack([left, top, right, bottom], axis=-1).reshape(-1, 4).astype(np.float32)

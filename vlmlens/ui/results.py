@@ -86,9 +86,9 @@ def picture_with_maps(
         rows = trace.rows["question"].positions if looks is not None else ()
         heads = found.values.shape[1]
         maps = Maps(found.labels, found.values, heads, looks, tuple(rows), found.words, found.unit)
-    cell_of = {int(position): cell for cell, position in enumerate(trace.grid.positions)}
+    shown = trace.grid.shown()
     tokens = [
-        Token(text, Segment(segment).word, cell_of.get(position))  # type: ignore[arg-type]
+        Token(text, Segment(segment).word, shown.get(position, ()))  # type: ignore[arg-type]
         for position, (text, segment) in enumerate(zip(trace.tokens, trace.segments, strict=True))
     ]
     return picture(

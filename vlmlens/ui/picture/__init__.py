@@ -46,11 +46,11 @@ class Maps:
 
 @dataclass(frozen=True)
 class Token:
-    """One position of the sequence; `cell` is an index into the boxes if it is an image token with a place."""
+    """One position of the sequence; `cells` are indices into the boxes, of what an image token with a place shows."""
 
     text: str
     segment: Segment
-    cell: int | None = None
+    cells: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -148,8 +148,8 @@ def _check(
         raise ValueError("boxes: every cell needs left < right and top < bottom, in pixels of the picture")
     if any(not 0 <= cell < cells for cell in region):
         raise ValueError(f"region: cells must be 0 to {cells - 1}, got {list(region)}")
-    if any(token.cell is not None and not 0 <= token.cell < cells for token in tokens):
-        raise ValueError(f"tokens: a token's cell must be 0 to {cells - 1} or None")
+    if any(not 0 <= cell < cells for token in tokens for cell in token.cells):
+        raise ValueError(f"tokens: a token's cells must be 0 to {cells - 1}")
     if unknown := {token.segment for token in tokens} - set(get_args(Segment)):
         raise ValueError(f"tokens: unknown segment {sorted(unknown)}; one of {get_args(Segment)}")
     if not tools or set(tools) - set(get_args(Tool)):

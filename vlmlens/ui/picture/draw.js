@@ -189,8 +189,8 @@ function paintBrushed(context, rects, cells, ratio) {
   strokePath(context, path, VERMILION, 2.5 * ratio);
 }
 
-function paintCursor(context, rects, cell, ratio) {
-  const path = outline(rects, [cell]);
+function paintCursor(context, rects, cells, ratio) {
+  const path = outline(rects, cells);
   strokePath(context, path, "rgba(0,0,0,.85)", 4 * ratio);
   strokePath(context, path, "#fff", 1.75 * ratio);
 }

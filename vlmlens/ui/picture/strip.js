@@ -76,11 +76,11 @@ function flow({ tokens, boxes }, run) {
   const places = [];
   let x = -1, y = 0, top = null, columns = 1;
   for (const at of run) {
-    const cell = tokens[at].cell;
-    const height = cell === null ? 0 : boxes[4 * cell + 3] - boxes[4 * cell + 1];
-    const below = cell !== null && top !== null && Math.abs(boxes[4 * cell + 1] - top) > height / 2;
+    const cell = tokens[at].cells[0];
+    const height = cell === undefined ? 0 : boxes[4 * cell + 3] - boxes[4 * cell + 1];
+    const below = cell !== undefined && top !== null && Math.abs(boxes[4 * cell + 1] - top) > height / 2;
     if (below || x + 1 >= ROW) [x, y] = [-1, y + 1];
-    if (cell !== null) top = boxes[4 * cell + 1];
+    if (cell !== undefined) top = boxes[4 * cell + 1];
     places.push([++x, y]);
     columns = Math.max(columns, x + 1);
   }
@@ -96,15 +96,16 @@ function paintMini(lens, { canvas, tokens, places, columns, rows, step }) {
   const { scene, shown } = lens;
   tokens.forEach((at, k) => {
     const [x, y] = places[k].map((n) => n * step);
-    const cell = scene.tokens[at].cell;
-    context.globalAlpha = cell === null ? 0.25 : 1;
+    const { cells } = scene.tokens[at];
+    context.globalAlpha = cells.length ? 1 : 0.25;
     context.fillStyle = "#E69F00";
-    if (cell !== null && shown?.values) {
-      context.fillStyle = `rgb(${TABLES[shown.signed][shade(shown.values[cell], shown.max, shown.signed)].colour})`;
+    if (cells.length && shown?.values) {
+      const mean = cells.reduce((sum, cell) => sum + shown.values[cell], 0) / cells.length;
+      context.fillStyle = `rgb(${TABLES[shown.signed][shade(mean, shown.max, shown.signed)].colour})`;
     }
     context.fillRect(x, y, step - 1, step - 1);
     context.globalAlpha = 1;
-    const lit = at === lens.token || at === lens.pinned || (cell !== null && cell === lens.cell);
+    const lit = at === lens.token || at === lens.pinned || cells.includes(lens.cell);
     if (!lit) return;
     for (const [colour, width] of [["#000", 3], ["#fff", 1.5]]) {
       context.strokeStyle = colour;
@@ -118,8 +119,7 @@ function paintStrip(lens) {
   for (const run of lens.minis) paintMini(lens, run);
   for (const node of lens.el.tokens.querySelectorAll("button.chip")) {
     const at = Number(node.dataset.token);
-    const cell = lens.scene.tokens[at].cell;
-    node.classList.toggle("on", at === lens.token || (cell !== null && cell === lens.cell));
+    node.classList.toggle("on", at === lens.token || lens.scene.tokens[at].cells.includes(lens.cell));
     if (node.hasAttribute("aria-pressed")) node.setAttribute("aria-pressed", String(at === lens.pinned));
   }
 }
@@ -145,7 +145,7 @@ function tokenUnder(lens, event) {
 
 function listenToStrip(lens, on) {
   const { tokens } = lens.el;
-  const useful = (at) => (at !== null && (lens.scene.tokens[at].cell !== null || lens.scene.maps?.rows.includes(at)) ? at : null);
+  const useful = (at) => (at !== null && (lens.scene.tokens[at].cells.length || lens.scene.maps?.rows.includes(at)) ? at : null);
   on(tokens, "pointermove", (event) => (lens.token = tokenUnder(lens, event)));
   on(tokens, "pointerleave", () => (lens.token = null));
   on(tokens, "click", (event) => {

@@ -1,7 +1,15 @@
 // What the tooltip says of a cell, and where it stands.
 
 function tokensOf({ scene }, cell) {
-  return scene.tokens.flatMap((token, at) => (token.cell === cell ? [at] : []));
+  return scene.tokens.flatMap((token, at) => (token.cells.includes(cell) ? [at] : []));
+}
+
+// Left, top, width and height of the smallest rectangle around some cells.
+function around(rects, cells) {
+  const side = (at, add) => [...cells].map((i) => rects[4 * i + at] + (add ? rects[4 * i + at + 2] : 0));
+  const [x, y] = [0, 1].map((at) => Math.min(...side(at, false)));
+  const [right, bottom] = [0, 1].map((at) => Math.max(...side(at, true)));
+  return [x, y, right - x, bottom - y];
 }
 
 function withUnit(value, shown) {
@@ -27,14 +35,15 @@ function cellInWords(lens, cell) {
 
 function placeTip(lens) {
   const { tip, stage } = lens.el;
-  const cell = lens.stroke ? null : outlined(lens);
-  tip.hidden = cell === null;
-  if (cell === null) return;
-  cellInWords(lens, cell).forEach((text, line) => {
+  const cells = lens.stroke ? [] : outlined(lens);
+  tip.hidden = !cells.length;
+  if (!cells.length) return;
+  const told = cells.length > 1 ? [`${cells.length} cells seen as one`, "", ""] : cellInWords(lens, cells[0]);
+  told.forEach((text, line) => {
     tip.children[line].textContent = text;
     tip.children[line].hidden = !text;
   });
-  const [x, y, w, h] = lens.rects.subarray(4 * cell, 4 * cell + 4).map((v) => v / lens.ratio);
+  const [x, y, w, h] = around(lens.rects, cells).map((v) => v / lens.ratio);
   const right = x + w + 8 + tip.offsetWidth <= stage.clientWidth;
   const left = right ? x + w + 8 : x - 8 - tip.offsetWidth;
   const fits = right || left >= 0;

@@ -32,11 +32,11 @@ function whatIsShown(lens) {
   };
 }
 
-// The cell to outline: under the pointer or the keys, else the place of the token pointed at or pinned.
+// The cells to outline: the one under the pointer or the keys, else those of the token pointed at or pinned.
 function outlined(lens) {
-  if (lens.cell !== null) return lens.cell;
-  const at = [lens.token, lens.pinned].find((t) => t !== null && lens.scene.tokens[t].cell !== null);
-  return at === undefined ? null : lens.scene.tokens[at].cell;
+  if (lens.cell !== null) return [lens.cell];
+  const at = [lens.token, lens.pinned].find((t) => t !== null && lens.scene.tokens[t].cells.length);
+  return at === undefined ? [] : lens.scene.tokens[at].cells;
 }
 
 function fit(lens) {
@@ -79,8 +79,8 @@ function paintPicture(lens) {
   if (lens.mask.size) paintBrushed(context, rects, lens.mask, ratio);
   if (lens.stroke?.kind === "box") paintBox(lens, context);
   if (lens.on && shown) paintWords(lens, context);
-  const cell = outlined(lens);
-  if (cell !== null) paintCursor(context, rects, cell, ratio);
+  const cells = outlined(lens);
+  if (cells.length) paintCursor(context, rects, cells, ratio);
 }
 
 function paintBox({ stroke, canvas, scene, ratio }, context) {

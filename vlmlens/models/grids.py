@@ -1,0 +1,111 @@
+"""Where image tokens lie on the picture, one function a way of preparing pictures.
+
+Each takes what the processor returned, the processor, the positions of all image tokens, and the size (width, height)
+of the first picture, and returns that picture's grid. Transformers is imported where it is needed, because it takes
+seconds and the table of families is read by the first page.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from vlmlens.trace.segments import Grid, lattice
+
+Size = tuple[int, int]
+
+
+def centre_crop(inputs: Mapping[str, Any], processor: Any, positions: np.ndarray, size: Size) -> Grid:
+    """A square of cells over what resizing and centre cropping leave; the rest of the picture is never seen."""
+    images = processor.image_processor
+    positions = positions[: len(positions) // len(inputs["pixel_values"])]
+    side = round(len(positions) ** 0.5)
+    width, height = size
+    left, top, right, bottom = 0.0, 0.0, float(width), float(height)
+    if getattr(images, "do_center_crop", False):
+        shortest = _get(images.size, "shortest_edge")
+        scale = min(width, height) / shortest if shortest else None  # source pixels a pixel after resizing
+        across = _get(images.crop_size, "width") * (scale or width / _get(images.size, "width"))
+        down = _get(images.crop_size, "height") * (scale or height / _get(images.size, "height"))
+        left, top = (width - across) / 2, (height - down) / 2
+        right, bottom = left + across, top + down
+    return Grid.regular((side, side), positions, size, (left, top, right, bottom))
+
+
+def merged(inputs: Mapping[str, Any], processor: Any, positions: np.ndarray, size: Size) -> Grid:
+    """Blocks of patches that become one token, as many as the picture's shape asks for, over the whole picture."""
+    merge = processor.image_processor.merge_size
+    _, rows, columns = (int(patches) for patches in inputs["image_grid_thw"][0])
+    shape = rows // merge, columns // merge
+    return Grid.regular(shape, positions[: shape[0] * shape[1]], size)
+
+
+def split(inputs: Mapping[str, Any], processor: Any, positions: np.ndarray, size: Size) -> Grid:
+    """Idefics 3: tiles, if the picture is larger than one, then the whole picture."""
+    _, rows, columns = processor.image_processor.get_number_of_image_patches(size[1], size[0])
+    return tiled((max(rows, 1), max(columns, 1)), processor.image_seq_len, positions, size)
+
+
+def canvas(inputs: Mapping[str, Any], processor: Any, positions: np.ndarray, size: Size) -> Grid:
+    """InternVL: as many tiles as come nearest to the picture's shape, then the whole picture."""
+    from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import get_optimal_tiled_canvas
+
+    images, tile = processor.image_processor, inputs["pixel_values"].shape[-2:]
+    columns, rows = get_optimal_tiled_canvas(size[::-1], tuple(tile), images.min_patches, images.max_patches)
+    return tiled((rows, columns), processor.image_seq_length, positions, size)
+
+
+def tiled(tiles: tuple[int, int], each: int, positions: np.ndarray, size: Size) -> Grid:
+    """Tiles row by row, a square of `each` cells in every one; then, if there are several, the whole picture as one."""
+    side = round(each**0.5)
+    detail = tiles[0] * tiles[1] * each
+    cells = positions[:detail].reshape(*tiles, side, side).swapaxes(1, 2).ravel()
+    grid = Grid.regular((tiles[0] * side, tiles[1] * side), cells, size)
+    if detail == each:
+        return grid
+    whole = Grid.regular((side, side), positions[detail : detail + each], size)
+    return Grid(grid.boxes, grid.positions, size, grid.shape, whole.boxes, whole.positions)
+
+
+def anyres(inputs: Mapping[str, Any], processor: Any, positions: np.ndarray, size: Size) -> Grid:
+    """LLaVA-NeXT: the whole picture, squeezed to a square; then tiles of it without the padding around it.
+
+    The tiles' cells stand in rows over all tiles, a separator after each. LLaVA-OneVision scales them down where there
+    are too many, and has no tiles where it is given several pictures.
+    """
+    import torch
+    from transformers.image_processing_utils import select_best_resolution
+    from transformers.models.llava_next.modeling_llava_next import unpad_image
+
+    tile = inputs["pixel_values"].shape[-1]
+    patch = getattr(processor, "patch_size", None)
+    side = tile // patch if patch else round(processor.num_image_tokens**0.5)
+    whole = Grid.regular((side, side), positions[: side * side], size)
+    if "batch_num_images" in inputs and int(inputs["batch_num_images"][0]) > 1:
+        return whole
+    width, height = size
+    best = select_best_resolution((height, width), processor.image_processor.image_grid_pinpoints)
+    scale = min(best[0] / height, best[1] / width)
+    edges = []  # of rows and of columns, in pixels of the picture
+    rows, columns = (length // tile * side for length in best)
+    kept = unpad_image(torch.arange(rows * columns).view(1, rows, columns), (height, width))[0].numpy()
+    shape = _capped(kept.shape, side, getattr(processor, "vision_aspect_ratio", ""))
+    for axis, first in enumerate((kept[0, 0] // columns, kept[0, 0] % columns)):
+        length = (height, width)[axis]
+        before = (best[axis] - min(int(np.ceil(length * scale)), best[axis])) // 2  # padding, in pixels of the tiles
+        places = first + np.linspace(0, kept.shape[axis], shape[axis] + 1)
+        edges.append(((places * tile / side - before) / scale).clip(0, length))
+    detail = positions[side * side :][: shape[0] * (shape[1] + 1)].reshape(shape[0], shape[1] + 1)[:, :-1]
+    return Grid(lattice(*edges), detail.ravel(), size, shape, whole.boxes, whole.positions)
+
+
+def _capped(shape: tuple[int, ...], side: int, rule: str) -> tuple[int, int]:
+    """Rows and columns after the scaling of "anyres_max_9": at most 9 tiles' worth, with some slack."""
+    rows, columns = shape
+    ratio = (rows * columns / (int(rule.removeprefix("anyres_max_")) * side**2)) ** 0.5 if rule else 1.0
+    return (int(rows // ratio), int(columns // ratio)) if ratio > 1.1 else (rows, columns)
+
+
+def _get(size: Any, name: str) -> Any:
+    """A field of a processor's size, which is a mapping or an object depending on transformers' version."""
+    return size.get(name) if isinstance(size, Mapping) else getattr(size, name, None)
