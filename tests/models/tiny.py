@@ -348,6 +348,45 @@ def blip():
     return BlipForQuestionAnswering(config), processor
 
 
+def mllama():
+    """Its gates are shut as initialised, so that no layer would look at the picture. The prompt begins with words."""
+    from transformers import MllamaConfig, MllamaForConditionalGeneration, MllamaProcessor
+    from transformers.models.mllama.image_processing_pil_mllama import MllamaImageProcessorPil
+
+    words = make_tokenizer("<|image|>", "<|python_tag|>", bos="<|begin_of_text|>")
+    begin_with_bos(words)
+    processor = MllamaProcessor(MllamaImageProcessorPil(size={"height": 48, "width": 48}), words)
+    processor.chat_template = "{{ bos_token }}" + CHAT.replace("<|im_start|>", "").replace("<image>", "<|image|>")
+    config = MllamaConfig(
+        vision_config={
+            "hidden_size": 32,
+            "attention_heads": 2,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_global_layers": 1,
+            "image_size": 48,
+            "patch_size": 8,
+            "intermediate_layers_indices": [0],
+            "vision_output_dim": 64,
+        },
+        text_config={
+            **DECODER,
+            **ids(words),
+            "vocab_size": len(words),
+            "bos_token_id": words.bos_token_id,
+            "cross_attention_layers": [1],
+            "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
+        },
+        image_token_index=words.convert_tokens_to_ids("<|image|>"),
+    )
+    model = MllamaForConditionalGeneration(config)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "gate" in name.rpartition(".")[2]:
+                parameter.fill_(0.7)
+    return model, processor
+
+
 BUILDERS = {
     builder.__name__: builder
     for builder in (
@@ -362,6 +401,7 @@ BUILDERS = {
         idefics3,
         smolvlm,
         blip,
+        mllama,
     )
 }
 

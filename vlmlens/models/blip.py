@@ -10,7 +10,7 @@ decoder's own token is none of them, it is the readout's query. The vision encod
 one picture.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from vlmlens.errors import NotApplicable, QuestionError
 from vlmlens.models.base import Picture
+from vlmlens.models.beside import Beside
 from vlmlens.models.inside import Eyes
 from vlmlens.models.loading import Opened
 from vlmlens.models.many import Batch
@@ -168,30 +169,27 @@ class BlipVLM(Pretrained):
 
         What is shown is the picture, as wide as the words, and the words that pass through the layers beside it.
         """
-        now: dict[str, Tensor] = {}  # the streams as edits have left them
-
-        def shown(how: Callable[[int, Tensor, range], Tensor], layer: int, image: Tensor, words: Tensor) -> Tensor:
-            states = how(layer, torch.cat([image, words], dim=1), range(image.shape[1] + words.shape[1]))
-            now["image"], words = states.split((image.shape[1], words.shape[1]), dim=1)
-            return words
+        beside = Beside()
+        read: dict[str, Tensor] = {}  # what the decoder reads, as edits have left it
 
         def enter(number: int) -> Any:
             def hook(_module: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
-                words = shown(entering, number, args[1] if number == 0 else now["image"], args[0])
-                return (words, now["image"]), kwargs
+                if number == 0:
+                    beside.image = args[1]
+                words = beside.show(entering, number, args[0])
+                return (words, beside.image), kwargs
 
             return hook
 
         def left(_module: nn.Module, _args: object, words: Tensor) -> Tensor:
-            return shown(leaving, len(self.layers), now["image"], words)
+            return beside.show(leaving, len(self.layers), words)
 
         def reading(number: int) -> Any:
             def hook(_module: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
-                words = args[1] if number == 1 else now["words"]  # as they left the encoder, the first reader has them
-                image = now["image"].shape[1]
-                positions = range(image, image + words.shape[1])
-                now["words"] = changed(len(self.layers) + number, words, positions)
-                return (args[0], now["words"]), kwargs
+                words = args[1] if number == 1 else read["words"]
+                patches = beside.image.shape[1]
+                read["words"] = changed(len(self.layers) + number, words, range(patches, patches + words.shape[1]))
+                return (args[0], read["words"]), kwargs
 
             return hook
 

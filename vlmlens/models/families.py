@@ -61,6 +61,14 @@ def bos_after_the_picture(prompt: str, tokenizer: Any) -> str:
     return f"{before}{image}{tokenizer.bos_token}{after}\n"
 
 
+def first_token_written(prompt: str, tokenizer: Any) -> str:
+    """Mllama's processor puts the first token behind a picture that the prompt begins with."""
+    if tokenizer.bos_token in prompt:
+        return prompt
+    rest = prompt.removeprefix("<|image|>")
+    return f"{prompt[: len(prompt) - len(rest)]}{tokenizer.bos_token}{rest}"
+
+
 QWEN: dict[str, Any] = {  # what its generations share
     "projector": "model.visual.merger",
     "prompt": "<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>{question}<|im_end|>\n"
@@ -152,6 +160,19 @@ STREAMS = {
             reader="blip:BlipVLM",
             architecture="BlipForQuestionAnswering",
             implementation="eager",
+        ),
+        Family(
+            name="Mllama",
+            model_type="mllama",
+            reader="mllama:MllamaVLM",
+            projector="model.multi_modal_projector",
+            prompt="<|image|>{question}",
+            attention="model.language_model.layers.{i}",  # of one kind in some layers, of another in others
+            options={"add_special_tokens": False},  # the processor or the chat template writes the first token
+            written=first_token_written,
+            grid=grids.cornered,
+            alike=False,
+            second=False,
         ),
     )
 }
