@@ -40,7 +40,7 @@ from vlmlens.errors import NotApplicable, NotWatched
 from vlmlens.lab.draw import PIXELS
 from vlmlens.lab.sample import Item, items
 from vlmlens.lab.vision import SIDE
-from vlmlens.models import VLM, list_models
+from vlmlens.models import VLM, lab_models
 from vlmlens.trace import Grid
 
 TARGET = HOME / "ground_truth.json"
@@ -533,7 +533,7 @@ def main() -> None:
     keep = parser.parse_args().keep
     if keep is not None:
         torch.set_num_threads(1)
-        models = sorted((m.name for m in list_models()), key=lambda name: name != "lab:llava")
+        models = sorted((m.name for m in lab_models()), key=lambda name: name != "lab:llava")
         fill(keep, models)
         TARGET.parent.mkdir(parents=True, exist_ok=True)
         TARGET.write_text(json.dumps(measured(keep, models).to_dict(), indent=1, allow_nan=False) + "\n")

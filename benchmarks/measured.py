@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from vlmlens.lab.weights import HOME, LabName
-from vlmlens.models import list_models
+from vlmlens.models import lab_models
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "measured.md"
 
@@ -35,7 +35,7 @@ that verdict; *on target* the share of windows that touch a thing the question s
 
 
 def main() -> None:
-    names = [LabName.parse(model.name) for model in list_models(every_seed=True) if model.present]
+    names = [LabName.parse(model.name) for model in lab_models(every_seed=True) if model.present]
     cards = {str(name): json.loads(name.card.read_text()) for name in names}
     kinds = list(next(iter(cards.values()))["held_out"]["by_question"])
     lines = [HEAD.format(ceiling=next(iter(cards.values()))["held_out"]["blind_ceiling"])]

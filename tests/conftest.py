@@ -5,7 +5,10 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+import runpy
+import shutil
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,7 +27,7 @@ def pytest_generate_tests(metafunc):
     if "any_model" in metafunc.fixturenames:
         import vlmlens  # not at the top: tests that need no model need no torch either
 
-        names = [listed.name for listed in vlmlens.list_models()]
+        names = [listed.name for listed in vlmlens.models.lab_models()]
         metafunc.parametrize("any_model", [*names, GROUPED], indirect=True, ids=[*names, "folder"])
 
 
@@ -98,6 +101,48 @@ def grouped_folder(tmp_path_factory):
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def sharded(grouped_folder, tmp_path_factory):
+    """The folder's model in several files."""
+    from transformers import LlavaForConditionalGeneration
+
+    folder = shutil.copytree(grouped_folder, tmp_path_factory.mktemp("sharded") / "model")
+    (folder / "model.safetensors").unlink()
+    model = LlavaForConditionalGeneration.from_pretrained(grouped_folder)
+    model.save_pretrained(folder, max_shard_size="100KB")
+    assert len(list(folder.glob("model-*.safetensors"))) > 2
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """An empty Hugging Face cache."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+@pytest.fixture
+def hub(sharded, home, monkeypatch):
+    """A hub that can be reached, with one model: see hub.py."""
+    from huggingface_hub import constants, file_download
+    from huggingface_hub.utils import close_session
+
+    hub = runpy.run_path(str(Path(__file__).with_name("hub.py")))["Hub"]({"org/tiny-llava": {"main": sharded}})
+    address = hub.start()
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", address)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/resolve/{revision}/{filename}")
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 10_000)
+    monkeypatch.setattr(file_download.time, "sleep", lambda _seconds: None)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    close_session()  # which remembers proxies
+    yield hub
+    hub.stop()
+    close_session()
 
 
 @pytest.fixture(scope="session")

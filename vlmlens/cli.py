@@ -94,7 +94,7 @@ def _models(options: argparse.Namespace) -> None:
 
     found = list_models(every_seed=True)
     if options.json:
-        _print({"models": [{"name": m.name, "family": m.family, "present": m.present} for m in found]})
+        _print({"models": [{"name": m.name, "family": m.family, "present": m.present, "size": m.size} for m in found]})
         return
     for model in found:
         print(f"{model.name:24} {'' if model.present else '(weights missing) '}{model.sentence}")
@@ -222,7 +222,7 @@ def _train(options: argparse.Namespace) -> None:
     from vlmlens.attention import causal_report
     from vlmlens.lab.factory import make_all, measure
     from vlmlens.lab.weights import LabName
-    from vlmlens.models import LAB_KINDS, list_models, load
+    from vlmlens.models import LAB_KINDS, lab_models, load
 
     names = tuple(LabName.parse(name) for name in options.names)
     if unknown := [name for name in names if name.kind not in LAB_KINDS]:
@@ -231,7 +231,7 @@ def _train(options: argparse.Namespace) -> None:
         raise UserError("Name the models to train (vlmlens train lab:concat@0), or train all of them with --all.")
     if not options.card:
         make_all(() if options.all else names, report=_tell)
-    for name in names or [LabName.parse(model.name) for model in list_models(every_seed=True) if model.present]:
+    for name in names or [LabName.parse(model.name) for model in lab_models(every_seed=True) if model.present]:
         vlm = load(str(name))
         # The seed that the app opens is looked into as well; minutes, so the others are not.
         more = {} if name.seed else {"causal_check_over_300_questions": [r.to_dict() for r in causal_report(vlm)]}

@@ -72,7 +72,7 @@ def test_the_picture_component_gets_the_same_maps_as_the_library():
     assert len(at.get("bidi_component")) == 1
 
 
-@pytest.mark.parametrize("name", [model.name for model in vlmlens.list_models()])
+@pytest.mark.parametrize("name", [model.name for model in vlmlens.models.lab_models()])
 def test_every_model_answers_on_the_page(name: str):
     at = start(model=name, scene=RED_CIRCLE.to_json(), q="what color is the circle?")
     trace = vlmlens.load(name).inspect(RED_CIRCLE, "what color is the circle?")

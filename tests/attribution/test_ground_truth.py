@@ -13,7 +13,7 @@ from vlmlens.attribution.ground_truth import HOME, Mean, auc, lead, mark, pointi
 from vlmlens.lab.questions import by_text
 from vlmlens.lab.sample import take
 from vlmlens.lab.scenes import Scene, Thing
-from vlmlens.models import list_models
+from vlmlens.models import lab_models
 from vlmlens.trace import Grid
 
 ROOT = Path(__file__).parents[2]
@@ -117,7 +117,7 @@ def test_a_lead_is_paired():
 
 def test_the_committed_measurement_is_whole():
     found = published()
-    assert set(found.models) == {model.name for model in list_models()}
+    assert set(found.models) == {model.name for model in lab_models()}
     for model in found.models:
         refused = {one.method for one in found.refused if one.model == model}
         measured = [row for row in found.rows if row.model == model]

@@ -8,7 +8,7 @@ import vlmlens
 from vlmlens.lab.evaluate import evaluate
 from vlmlens.lab.weights import HOME, LabName
 
-EVERY = [model.name for model in vlmlens.list_models(every_seed=True) if model.present]
+EVERY = [model.name for model in vlmlens.models.lab_models(every_seed=True) if model.present]
 
 
 def test_all_weights_together_are_at_most_15_megabytes():
@@ -16,7 +16,7 @@ def test_all_weights_together_are_at_most_15_megabytes():
 
 
 def test_every_model_is_there():
-    assert all(model.present for model in vlmlens.list_models())
+    assert all(model.present for model in vlmlens.models.lab_models())
 
 
 def test_only_safetensors_are_shipped():

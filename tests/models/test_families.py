@@ -260,7 +260,7 @@ def test_a_spot_changes_most_the_token_whose_box_holds_it(kind, blinkered, heigh
 
 
 def test_a_picture_with_too_many_tiles_is_scaled_down_and_stays_in_place(blinkered):
-    """LLaVA-OneVision blends neighbouring cells then: a spot may change most the token next to the one that holds it."""
+    """LLaVA-OneVision blends neighbouring cells then: a spot may change most the token next to its own."""
     vlm = blinkered("llava_onevision")
     model, rng = vlm.model.model, np.random.default_rng(0)
     pixels = rng.integers(100, 156, (500, 300, 3), dtype=np.uint8)
@@ -393,6 +393,34 @@ def test_what_people_look_at_runs_or_is_refused_in_words(vlm, pictures):
         made.append(name)
     assert all(words.endswith(".") for words in refusals)
     assert {"raw", "rollout", "value-weighted", "chefer", "lens"} <= set(made)
+    assert {"integrated gradients", "occlusion", "ablation"} <= set(made)
+
+
+def test_a_sheet_of_pixels_is_what_the_eyes_get(kind, vlm, blinkered, pictures):
+    """Cut up again it gives the same answer, and a cell of it that is painted over reaches the tokens that show it."""
+    for picture in pictures:
+        ready = vlm.prepare(picture, QUESTIONS[0])
+        with torch.inference_mode():
+            eyes = vlm.eyes(ready)
+            torch.testing.assert_close(eyes.logits(eyes.pixels), vlm.run(ready, None)[0], atol=1e-5, rtol=1e-5)
+    blind = blinkered(kind)
+    ready = blind.prepare(pictures[1], QUESTIONS[0])
+    grid, found = ready.grid, []
+
+    def see(layer, states):
+        if layer == 0:
+            found.append(states[:, grid.placed])
+
+    cells = np.linspace(0, grid.cells - 1, 5).astype(int)
+    with torch.inference_mode(), blind.listening(), recording(Recorder({}, np.zeros(0), {}, see=see)):
+        eyes = blind.eyes(ready)
+        sheets = [eyes.pixels, *(torch.where(eyes.cells == cell, 3.0, eyes.pixels) for cell in cells)]
+        eyes.logits(torch.cat(sheets))
+    changed = (found[0][1:] - found[0][:1]).norm(dim=-1)
+    np.testing.assert_array_equal(changed[:, : grid.cells].argmax(dim=1), cells)
+    if grid.wide:
+        seen = changed[:, grid.cells :].argmax(dim=1).numpy()
+        assert all(grid.overlap[token, cell] > 0 for token, cell in zip(seen, cells, strict=True))
 
 
 def test_a_paligemma_with_another_decoder_is_refused_by_name(folders, tmp_path):

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from vlmlens.errors import NotApplicable
 from vlmlens.models import VLM, Picture, Prepared, as_image
 from vlmlens.models.inside import Eyes
 from vlmlens.trace import Answer, Trace
@@ -48,6 +49,16 @@ class Case:
     def eyes(self) -> Eyes:
         """Raises NotApplicable where pixels do not belong to cells."""
         return self.vlm.eyes(self.prepared)
+
+    @property
+    def projector(self) -> nn.Module:
+        """Its output: a token for each cell. Raises NotApplicable where the vision encoder gives others."""
+        if self.eyes.projector is None:
+            raise NotApplicable(
+                f"{self.vlm.info.family} does not make one token of each patch at once; there is no layer to take the "
+                "gradient by."
+            )
+        return self.eyes.projector
 
     def score(self, logits: Tensor) -> Tensor:
         """What methods explain, nats [batch], from logits [batch, candidate].

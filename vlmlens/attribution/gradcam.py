@@ -17,7 +17,7 @@ def gradcam(case: Case, progress: Progress) -> Map:
         return turned
 
     with case.computing():
-        handle = eyes.projector.register_forward_hook(turn)
+        handle = case.projector.register_forward_hook(turn)
         try:
             found = LayerGradCam(case.of_pixels, channels).attribute(
                 eyes.pixels.clone().requires_grad_(), relu_attributions=True

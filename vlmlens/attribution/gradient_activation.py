@@ -10,7 +10,7 @@ def gradient_activation(case: Case, progress: Progress) -> Map:
     progress.step(0, "gradients")
     eyes = case.eyes
     with case.computing():
-        found = LayerGradientXActivation(case.of_pixels, eyes.projector).attribute(eyes.pixels.clone().requires_grad_())
+        found = LayerGradientXActivation(case.of_pixels, case.projector).attribute(eyes.pixels.clone().requires_grad_())
     tokens = found[0] if isinstance(found, tuple) else found
     cells = tokens[0].sum(dim=-1).detach().cpu().numpy()
     return single("gradient x activation", cells, f"nats of {case.explained()}")

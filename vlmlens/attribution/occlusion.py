@@ -19,7 +19,8 @@ def occlusion(case: Case, progress: Progress) -> Map:
         stride += 1
     for axis, cells in zip(sides, grid.shape, strict=True):
         patch = eyes.pixels.shape[axis] // cells
-        windows[axis - 1], strides[axis - 1] = WINDOW * stride * patch, stride * patch
+        windows[axis - 1] = min(WINDOW * stride * patch, eyes.pixels.shape[axis])
+        strides[axis - 1] = stride * patch
     with case.computing(), torch.no_grad():
         found = Occlusion(case.of_pixels).attribute(
             eyes.pixels,

@@ -7,8 +7,10 @@ from vlmlens.errors import ModelError, UserError, first_line
 from vlmlens.lab.fusion import WIRINGS
 from vlmlens.lab.weights import SEEDS, LabName
 from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
+from vlmlens.models.families import ROWS
 from vlmlens.models.many import Batch, Pooling, Readings
 from vlmlens.models.record import Prepared
+from vlmlens.progress import Progress
 
 LAB_KINDS = (*WIRINGS, "llava")
 
@@ -21,9 +23,15 @@ class Listed:
     family: str
     sentence: str
     present: bool  # its weights are here
+    size: int = 0  # bytes of its weights on disk
 
 
 def list_models(every_seed: bool = False) -> tuple[Listed, ...]:
+    """The lab models, then what the local Hugging Face cache holds whole of families that can be looked into."""
+    return (*lab_models(every_seed), *cached_models())
+
+
+def lab_models(every_seed: bool = False) -> tuple[Listed, ...]:
     """The lab models, each with its first training seed or with all of them."""
     seeds = SEEDS if every_seed else SEEDS[:1]
     sentences = {name: wiring.sentence for name, wiring in WIRINGS.items()}
@@ -35,16 +43,42 @@ def list_models(every_seed: bool = False) -> tuple[Listed, ...]:
     )
 
 
-def load(name: str, device: str = "auto", dtype: str = "auto") -> VLM:
+def cached_models() -> tuple[Listed, ...]:
+    """What the local Hugging Face cache holds; read from the disk alone, in milliseconds."""
+    from vlmlens.models.cache import cached
+    from vlmlens.models.download import amount
+
+    found = []
+    for model in cached():
+        family = ROWS.get(str(model.config.get("model_type")))
+        decoder = dict(model.config.get("text_config") or {}).get("model_type")
+        if family is None or (family.decoders and decoder not in family.decoders):
+            continue
+        told = f"{family.name}, {amount(model.size)} on disk."
+        found.append(Listed(model.name, family.name, told, True, model.size))
+    return tuple(found)
+
+
+def load(
+    name: str,
+    device: str = "auto",
+    dtype: str = "auto",
+    revision: str | None = None,
+    progress: Progress | None = None,
+) -> VLM:
     """A model, checked: what it promises is tried on one scene before it is handed out.
 
     Args:
-        name: "lab:concat" (seed 0) or "lab:concat@1"; a folder; or a hub name.
+        name: "lab:concat" (seed 0) or "lab:concat@1"; a folder; or a hub name, "org/name" or "org/name@revision".
+            What the local Hugging Face cache holds is taken from there, without asking the network.
         device: "auto" (CUDA, then MPS, then CPU), "cpu", "cuda", ... Lab models stay on the CPU.
-        dtype: "auto", "float32", "bfloat16" or "float16".
+        dtype: "auto", "float32", "bfloat16", "float16", or for short "fp32", "bf16", "fp16".
+        revision: a branch, a tag or a full commit hash of a hub model.
+        progress: is told how far download and reading are, and can cancel them.
 
     Raises:
-        ModelError: nothing there, an unknown family, or a promise that the model breaks.
+        ModelError: nothing there, no room, an unknown family, or a promise that the model breaks.
+        Cancelled: by `progress`; nothing stays in memory, and the download goes on from there the next time.
     """
     name = os.path.expanduser(name.strip())
     if not name:
@@ -53,6 +87,8 @@ def load(name: str, device: str = "auto", dtype: str = "auto") -> VLM:
         raise ModelError("A model's name is one line of up to 1000 characters; try lab:concat.")
     vlm: VLM
     if name.startswith("lab:"):
+        if revision:
+            raise ModelError(f"{name} has no revisions; leave revision={revision} out.")
         kind = LabName.parse(name).kind
         if kind not in LAB_KINDS:
             raise ModelError(f"There is no {name}; the lab has {', '.join('lab:' + kind for kind in LAB_KINDS)}.")
@@ -67,7 +103,7 @@ def load(name: str, device: str = "auto", dtype: str = "auto") -> VLM:
     else:
         from vlmlens.models.pretrained import load_pretrained
 
-        vlm = load_pretrained(name, device, dtype)
+        vlm = load_pretrained(name, device, dtype, revision, progress)
     try:
         vlm.check()
     except UserError:
@@ -87,6 +123,8 @@ __all__ = [
     "Prepared",
     "Readings",
     "as_image",
+    "cached_models",
+    "lab_models",
     "list_models",
     "load",
 ]

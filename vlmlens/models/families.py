@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from vlmlens.models import grids
+from vlmlens.models import canvas, grids
+from vlmlens.models.canvas import Canvas
 from vlmlens.trace.segments import Grid
 
 
@@ -40,6 +41,7 @@ class Family(Row):
     prompt: str  # used where the processor brings no chat template
     grid: Callable[[Mapping[str, Any], Any, Any, tuple[int, int]], Grid]
     # (inputs, processor, positions of the image tokens, size of the first picture) -> where that one's lie
+    canvas: Callable[[Mapping[str, Any], Any, Grid], Canvas] = canvas.tiled
     layer: str = "model.language_model.layers.{i}"  # a decoder layer, whose input states can be replaced
     attention: str = "model.language_model.layers.{i}.self_attn"  # its attention module
     norm: str = "model.language_model.norm"  # after the last layer
@@ -74,6 +76,7 @@ QWEN: dict[str, Any] = {  # what its generations share
     "prompt": "<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>{question}<|im_end|>\n"
     "<|im_start|>assistant\n",
     "grid": grids.merged,
+    "canvas": canvas.merged,
     "alike": False,
 }
 
@@ -104,6 +107,7 @@ FAMILIES = {
             projector="model.multi_modal_projector",
             prompt="[INST] <image>\n{question} [/INST]",
             grid=grids.anyres,
+            canvas=canvas.anyres,
             alike=False,
         ),
         Family(
@@ -112,6 +116,7 @@ FAMILIES = {
             projector="model.multi_modal_projector",
             prompt="<|im_start|>user <image>\n{question}<|im_end|><|im_start|>assistant\n",
             grid=grids.anyres,
+            canvas=canvas.anyres,
             processor="LlavaOnevisionProcessor",
             alike=False,
         ),

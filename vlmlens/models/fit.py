@@ -1,15 +1,14 @@
 """Will it fit? What a model's weights take at a precision, against what is free, before anything is loaded."""
 
 import copy
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoModelForImageTextToText
 
 from vlmlens.errors import ModelError
+from vlmlens.models.device import free_memory
 
 SPARE = 1.15  # of the weights: what a pass of one question needs beside them, roughly
 GIB = 2**30
@@ -68,18 +67,3 @@ def choose_dtype(
     small = last.dtype == "float32" and fit(parameters, device, torch.bfloat16).fits
     way_out = "dtype bfloat16 would fit" if small else "take a smaller model, another device, or free some memory"
     raise ModelError(f"It will not fit: {last.sentence()}; {way_out}.")
-
-
-def free_memory(device: torch.device) -> int | None:
-    """Bytes that a process could still have; None where the system does not say."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    try:
-        told = Path("/proc/meminfo").read_text()
-        return int(told.partition("MemAvailable:")[2].split()[0]) * 1024
-    except (OSError, IndexError, ValueError):
-        pass
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):
-        return None

@@ -6,9 +6,11 @@ seconds and the table of families is read by the first page.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from vlmlens.trace.segments import Grid, lattice
 
@@ -73,28 +75,19 @@ def anyres(inputs: Mapping[str, Any], processor: Any, positions: np.ndarray, siz
     The tiles' cells stand in rows over all tiles, a separator after each. LLaVA-OneVision scales them down where there
     are too many, and has no tiles where it is given several pictures.
     """
-    import torch
-    from transformers.image_processing_utils import select_best_resolution
-    from transformers.models.llava_next.modeling_llava_next import unpad_image
-
     tile = inputs["pixel_values"].shape[-1]
-    patch = getattr(processor, "patch_size", None)
-    side = tile // patch if patch else round(processor.num_image_tokens**0.5)
+    frame = Frame.of(processor, tile, size)
+    side = frame.side
     whole = Grid.regular((side, side), positions[: side * side], size)
     if "batch_num_images" in inputs and int(inputs["batch_num_images"][0]) > 1:
         return whole
-    width, height = size
-    best = select_best_resolution((height, width), processor.image_processor.image_grid_pinpoints)
-    scale = min(best[0] / height, best[1] / width)
+    shape = _capped(frame.shape, side, getattr(processor, "vision_aspect_ratio", ""))
     edges = []  # of rows and of columns, in pixels of the picture
-    rows, columns = (length // tile * side for length in best)
-    kept = unpad_image(torch.arange(rows * columns).view(1, rows, columns), (height, width))[0].numpy()
-    shape = _capped(kept.shape, side, getattr(processor, "vision_aspect_ratio", ""))
-    for axis, first in enumerate((kept[0, 0] // columns, kept[0, 0] % columns)):
-        length = (height, width)[axis]
-        before = (best[axis] - min(int(np.ceil(length * scale)), best[axis])) // 2  # padding, in pixels of the tiles
-        places = first + np.linspace(0, kept.shape[axis], shape[axis] + 1)
-        edges.append(((places * tile / side - before) / scale).clip(0, length))
+    for axis, length in enumerate(size[::-1]):
+        across = frame.tiles[axis] * tile
+        scaled = min(int(np.ceil(length * frame.scale)), across)  # the picture on the tiles; what is left is padding
+        places = frame.first[axis] + np.linspace(0, frame.shape[axis], shape[axis] + 1)
+        edges.append(((places * tile / side - (across - scaled) // 2) / frame.scale).clip(0, length))
     detail = positions[side * side :][: shape[0] * (shape[1] + 1)].reshape(shape[0], shape[1] + 1)[:, :-1]
     return Grid(lattice(*edges), detail.ravel(), size, shape, whole.boxes, whole.positions)
 
@@ -120,6 +113,31 @@ def cornered(inputs: Mapping[str, Any], processor: Any, positions: np.ndarray, s
     rows, columns = np.meshgrid(*numbers, indexing="ij")
     at = (rows // side * (canvas[1] // tile) + columns // side) * each + 1 + rows % side * side + columns % side
     return Grid(lattice(*edges), positions[at.ravel()], size, rows.shape)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """How LLaVA-NeXT lays a picture on tiles, each axis rows first: scaled to fit and padded around."""
+
+    tiles: tuple[int, int]
+    side: int  # cells of a tile, each way
+    first: tuple[int, int]  # cell of all tiles that is not dropped as padding
+    shape: tuple[int, int]  # how many are kept from there on
+    scale: float  # pixels of the tiles a pixel of the picture
+
+    @classmethod
+    def of(cls, processor: Any, tile: int, size: Size) -> "Frame":
+        from transformers.image_processing_utils import select_best_resolution
+        from transformers.models.llava_next.modeling_llava_next import unpad_image
+
+        patch = getattr(processor, "patch_size", None)
+        side = tile // patch if patch else round(processor.num_image_tokens**0.5)
+        best = select_best_resolution(size[::-1], processor.image_processor.image_grid_pinpoints)
+        tiles = best[0] // tile, best[1] // tile
+        rows, columns = tiles[0] * side, tiles[1] * side
+        kept = unpad_image(torch.arange(rows * columns).view(1, rows, columns), size[::-1])[0]
+        first = divmod(int(kept[0, 0]), columns)
+        return cls(tiles, side, first, tuple(kept.shape), min(best[0] / size[1], best[1] / size[0]))
 
 
 def _capped(shape: tuple[int, ...], side: int, rule: str) -> tuple[int, int]:

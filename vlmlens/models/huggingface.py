@@ -152,23 +152,20 @@ class HuggingFaceVLM(Pretrained):
         return logits
 
     def eyes(self, prepared: Prepared) -> Eyes:
-        pixels, (rows, columns) = prepared.inputs["pixel_values"], prepared.grid.shape
-        if pixels.ndim < 4 or pixels[..., 0, 0, 0].numel() != 1:
-            raise NotApplicable(
-                f"{self.family.name} cuts this picture into pieces before it looks at it; maps of its pixels are not "
-                "made."
-            )
+        canvas = self.family.canvas(prepared.inputs, self.processor, prepared.grid)
         rest = {name: value for name, value in prepared.inputs.items() if name != "pixel_values"}
 
-        def logits(changed: Tensor) -> Tensor:
-            many = {name: value.expand(len(changed), *value.shape[1:]) for name, value in rest.items()}
-            found: Tensor = self.model(**many, pixel_values=changed, use_cache=False, logits_to_keep=1).logits
+        def logits(sheets: Tensor) -> Tensor:
+            many = {name: value.repeat(len(sheets), *[1] * (value.ndim - 1)) for name, value in rest.items()}
+            many["pixel_values"] = canvas.cut(sheets)
+            found: Tensor = self.model(**many, use_cache=False, logits_to_keep=1).logits
             return found[:, -1]
 
-        height, width = pixels.shape[-2:]
+        rows, columns = prepared.grid.shape
+        height, width = canvas.pixels.shape[-2:]
         down, across = torch.arange(height) * rows // height, torch.arange(width) * columns // width
-        cells = (down[:, None] * columns + across).to(pixels.device)[(None,) * (pixels.ndim - 2)]
-        return Eyes(pixels, cells, logits, self.projector)
+        cells = (down[:, None] * columns + across).to(canvas.pixels.device)[None, None]
+        return Eyes(canvas.pixels, cells, logits, self.projector if canvas.tokens else None)
 
     def ending(self, prepared: Prepared) -> Callable[[int], Tensor]:
         if not self.causal:

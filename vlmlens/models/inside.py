@@ -141,7 +141,8 @@ class Eyes:
     pixels: Tensor  # float [1, ...]
     cells: Tensor  # int, broadcastable to `pixels`: which cell of the grid each belongs to
     logits: Callable[[Tensor], Tensor]  # pixels [batch, ...] to [batch, candidate]
-    projector: nn.Module  # its output: the image tokens [batch, token, width] as they enter the rest of the model
+    projector: nn.Module | None
+    # Its output: the image tokens [batch, cell, width] as they enter the rest of the model. None where they are others.
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,18 +1,30 @@
-"""From a folder or a hub name to a model in memory: its family, its processor, its weights."""
+"""From a name to a model in memory: its files, its family, its processor, its weights."""
 
-import os
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
+from safetensors import safe_open
 from transformers import AutoConfig, AutoModelForImageTextToText
+from transformers.utils import logging as transformers_logging
 
-from vlmlens.errors import ModelError, first_line
+from vlmlens.errors import ModelError, UserError, first_line
+from vlmlens.models import cache
+from vlmlens.models.device import pick_device, pick_dtype
 from vlmlens.models.families import ROWS, Row, known
-from vlmlens.models.fit import choose_dtype
+from vlmlens.models.fit import GIB, choose_dtype
 from vlmlens.models.processor import load_processor
+from vlmlens.models.source import Files, check_weights, find
+from vlmlens.progress import Progress
+
+TWO_TOWERS = ("clip", "siglip", "siglip2", "align", "altclip", "chinese_clip", "clipseg", "owlvit", "owlv2", "groupvit")
+# transformers announces what it reads to one hook in a process, and a model too many at once fills the memory.
+_loading = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,32 +40,49 @@ class Opened:
     device: torch.device
 
 
-def open_model(source: str, device: str = "auto", dtype: str = "auto") -> Opened:
-    """A model in memory. Raises ModelError."""
-    family, config = find_family(source)
-    placed = pick_device(device)
-    asked = pick_dtype(dtype)
-    kind = model_class(family)
+def open_model(
+    name: str,
+    device: str = "auto",
+    dtype: str = "auto",
+    revision: str | None = None,
+    progress: Progress | None = None,
+) -> Opened:
+    """A model in memory. Where its family can, its attention goes through the function registered as `vlmlens`.
+
+    Raises ModelError, or Cancelled; either way nothing that was half loaded is kept.
+    """
+    progress = progress or Progress()
+    placed, asked = pick_device(device), pick_dtype(dtype)
+    files = find(name, revision, progress)
+    family, config = read_family(files)
+    check_weights(files)
+    sizes = tensor_sizes(files)
     try:
-        precision = choose_dtype(config, placed, asked, kind)
-        processor = load_processor(source, family.processor)
-        model, loading = kind.from_pretrained(
-            source,
-            attn_implementation=family.implementation,
-            use_safetensors=True,
-            trust_remote_code=False,
-            dtype=precision,
-            output_loading_info=True,
-        )
-    except ModelError:
+        with _loading:
+            kind = model_class(family)
+            precision = choose_dtype(config, placed, asked, kind)
+            processor = load_processor(str(files.folder), family.processor)
+            with watched_reading(sizes, progress):
+                model, loading = kind.from_pretrained(
+                    files.folder,
+                    attn_implementation=family.implementation,
+                    use_safetensors=True,
+                    trust_remote_code=False,
+                    dtype=precision,
+                    output_loading_info=True,
+                )
+            progress.step(1.0, f"moving it to {placed}")
+            model = model.to(placed)
+    except UserError as error:
+        forget(error)
         raise
     except Exception as error:  # on a broken file these libraries raise whatever they stumble over
-        raise ModelError(f"“{source}” could not be loaded: {first_line(error)}") from error
-    if missing := sorted(loading["missing_keys"]):  # transformers would make them up
-        raise ModelError(f"The weights in “{source}” lack {missing[0]}; download them again.")
-    model = model.to(placed).requires_grad_(False).eval()
-    revision = str(getattr(config, "_commit_hash", None) or "local")
-    return Opened(source, family, config, processor, model, revision, placed)
+        forget(error)
+        raise ModelError(f"“{name}” could not be loaded: {first_line(error)}") from error
+    if absent := sorted(loading["missing_keys"]):  # transformers would make them up
+        raise ModelError(f"The weights in “{name}” lack {absent[0]}; download them again.")
+    model.requires_grad_(False).eval()
+    return Opened(name, family, config, processor, model, files.revision, placed)
 
 
 def model_class(family: Row) -> Any:
@@ -61,55 +90,89 @@ def model_class(family: Row) -> Any:
     return getattr(transformers, family.architecture) if family.architecture else AutoModelForImageTextToText
 
 
-def find_family(source: str) -> tuple[Row, Any]:
-    """The row for a folder or hub name, from its config alone. Raises ModelError with what to do."""
-    path = Path(source)
-    looks_local = path.is_absolute() or source.startswith((".", "~")) or os.path.exists(source)
-    if looks_local and not os.path.isdir(source):
-        raise ModelError(f"There is no folder {source}; check the path, or give a hub name such as org/name.")
-    if looks_local and not (path / "config.json").is_file():
-        raise ModelError(f"The folder {source} has no config.json; point at the folder that holds the model's files.")
+def read_family(files: Files) -> tuple[Row, Any]:
+    """The family's row and the config, from the config alone. Raises ModelError with what to do."""
+    name = files.name
     try:
-        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(files.folder, trust_remote_code=False)
     except Exception as error:  # see above
-        if looks_local:
-            raise ModelError(f"The config.json in {source} cannot be read: {first_line(error)}") from error
+        raise ModelError(f"The config.json in {name} cannot be read: {first_line(error)}") from error
+    if config.model_type in TWO_TOWERS:
         raise ModelError(
-            f"“{source}” is neither a lab model, nor a folder, nor in the local Hugging Face cache, and could not be "
-            "fetched. Check the spelling, the network, and whether the model needs a login."
-        ) from error
+            f"{name} is a “{config.model_type}” model: it compares a picture with a text and answers no question, so "
+            "there is no answer to look behind. Take a model that generates text."
+        )
     family = ROWS.get(config.model_type)
     if family is None:
-        raise ModelError(f"{source} is a “{config.model_type}” model; this version can look inside {known()} only.")
-    made = (getattr(config, "architectures", None) or [""])[0]
+        raise ModelError(f"{name} is a “{config.model_type}” model; this version can look inside {known()} only.")
+    made = (getattr(config, "architectures", None) or ["no architecture"])[0]
     if family.architecture and made != family.architecture:
         raise ModelError(
-            f"{source} is a “{config.model_type}” model, but not one that this version can look inside: its config "
-            f"names {made or 'no architecture'}, where {family.architecture} is needed."
+            f"{name} is a “{config.model_type}” model, but not one that this version can look inside: its config names "
+            f"{made}, where {family.architecture} is needed."
         )
     decoder = getattr(getattr(config, "text_config", None), "model_type", None)
     if family.decoders and decoder not in family.decoders:
         raise ModelError(
-            f"{source} is a {family.name} with a “{decoder}” decoder; this version knows only those with "
+            f"{name} is a {family.name} with a “{decoder}” decoder; this version knows only those with "
             f"{' or '.join(family.decoders)}."
         )
     return family, config
 
 
-def pick_device(device: str) -> torch.device:
-    if device != "auto":
+def tensor_sizes(files: Files) -> dict[str, tuple[str, int]]:
+    """For every stored tensor its file's name and its bytes. Raises ModelError naming a file that is damaged."""
+    found: dict[str, tuple[str, int]] = {}
+    for path in cache.shards(files.folder):
         try:
-            return torch.empty(0, device=device).device
-        except (RuntimeError, AssertionError) as error:
-            raise ModelError(f"There is no device “{device}” here; use auto, cpu, cuda or mps.") from error
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+            with safe_open(path, framework="pt") as stored:
+                for tensor in stored.keys():  # noqa: SIM118
+                    piece = stored.get_slice(tensor)
+                    count = torch.Size(piece.get_shape()).numel()
+                    found[tensor] = path.name, count * _itemsize(piece.get_dtype())
+        except Exception as error:
+            mend = f"delete {path.resolve()} and load again with a network" if files.repo else "copy it anew"
+            raise ModelError(
+                f"The file {path.name} of “{files.name}” is damaged ({first_line(error)}); {mend}."
+            ) from error
+    return found
 
 
-def pick_dtype(dtype: str) -> torch.dtype | None:
-    """None for "auto", see `choose_dtype`."""
-    named = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-    if dtype not in named and dtype != "auto":
-        raise ModelError(f"There is no dtype “{dtype}”; use auto, {', '.join(named)}.")
-    return named.get(dtype)
+def _itemsize(dtype: str) -> int:
+    """Bytes of one number of a dtype as safetensors names it: F32, BF16, I8, BOOL."""
+    digits = "".join(letter for letter in dtype.partition("_")[0] if letter.isdigit())
+    return max(1, int(digits or 8) // 8)
+
+
+@contextmanager
+def watched_reading(sizes: dict[str, tuple[str, int]], progress: Progress) -> Iterator[None]:
+    """While transformers reads weights in this thread: say how far it is and in which file, and let it be cancelled."""
+    thread = threading.get_ident()
+    total = max(1, sum(size for _, size in sizes.values()))
+
+    def read(parameters: Any) -> Iterator[Any]:
+        done = 0
+        for name, mapping in parameters:
+            sources = [sizes[key] for key in mapping.layer_targets.get(name, ()) if key in sizes]
+            file = f" {sources[0][0]}" if sources else ""
+            progress.step(done / total, f"reading{file}, {done / GIB:.1f} of {total / GIB:.1f} GiB")
+            yield name, mapping
+            done += sum(size for _, size in sources)
+
+    def hook(factory: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if threading.get_ident() == thread and kwargs.get("desc") == "Loading weights":
+            return read(args[0])
+        return factory(*args, **kwargs) if before is None else before(factory, args, kwargs)
+
+    before = transformers_logging.set_tqdm_hook(hook)
+    try:
+        yield
+    finally:
+        transformers_logging.set_tqdm_hook(before)
+
+
+def forget(error: BaseException | None) -> None:
+    """Let go of what the frames of an error hold, a half-loaded model above all."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__

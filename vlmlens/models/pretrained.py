@@ -15,6 +15,7 @@ from vlmlens.lab.scenes import Scene
 from vlmlens.lab.text import known_words
 from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
 from vlmlens.models.loading import Opened, open_model
+from vlmlens.progress import Progress
 from vlmlens.trace import Answer
 from vlmlens.trace.capture import attend
 
@@ -72,9 +73,15 @@ class Pretrained(VLM):
         return as_image(picture)
 
 
-def load_pretrained(source: str, device: str = "auto", dtype: str = "auto") -> VLM:
-    """A model from a folder or the hub, read by the class that its family's row names. Raises ModelError."""
-    opened = open_model(source, device, dtype)
+def load_pretrained(
+    name: str,
+    device: str = "auto",
+    dtype: str = "auto",
+    revision: str | None = None,
+    progress: Progress | None = None,
+) -> VLM:
+    """A model from a folder or the hub, read by the class that its family's row names; see `open_model`."""
+    opened = open_model(name, device, dtype, revision, progress)
     module, _, kind = opened.family.reader.partition(":")
     vlm: VLM = getattr(import_module(f"vlmlens.models.{module}"), kind)(opened)
     return vlm

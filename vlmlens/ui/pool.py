@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import torch
 
-from vlmlens.models import VLM, list_models, load
+from vlmlens.models import VLM, lab_models, load
 
 DEFAULT = "lab:concat"
 PAUSE = 4.0  # seconds before each model that nobody has asked for yet
@@ -84,7 +84,7 @@ def warm() -> threading.Thread:
     """
 
     def work() -> None:
-        for listed in sorted(list_models(), key=lambda model: model.name != DEFAULT):
+        for listed in sorted(lab_models(), key=lambda model: model.name != DEFAULT):
             if not listed.present:
                 continue
             if listed.name != DEFAULT and not here(listed.name):

@@ -20,7 +20,7 @@ function withUnit(value, shown) {
 function cellInWords(lens, cell) {
   const { scene, shown } = lens;
   const where = tokensOf(lens, cell);
-  const token = where.length ? `token ${where.join(", ")}` : `cell ${cell}`;
+  const token = where.length ? `token${where.length > 1 ? "s" : ""} ${where.join(", ")}` : `cell ${cell}`;
   const word = shown?.wordAt(cell) ? inQuotes(shown.wordAt(cell)) : "";
   const value = shown?.values?.[cell] ?? NaN;
   if (Number.isNaN(value)) return [token, word, ""];
