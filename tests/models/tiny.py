@@ -67,8 +67,9 @@ def awake(model: nn.Module) -> nn.Module:
                 parameter.add_(0.2 * torch.randn_like(parameter))
             elif any(part in name for part in ("vision", "visual", "projector", "connector")):
                 parameter.mul_(4)
-    model.generation_config.max_new_tokens = 3
-    model.generation_config.eos_token_id = list(range(model.config.get_text_config().vocab_size))
+    if model.can_generate():
+        model.generation_config.max_new_tokens = 3
+        model.generation_config.eos_token_id = list(range(model.config.get_text_config().vocab_size))
     return model.eval()
 
 
@@ -387,6 +388,27 @@ def mllama():
     return model, processor
 
 
+def vilt():
+    from transformers import ViltConfig, ViltForQuestionAnswering, ViltProcessor
+    from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
+
+    words = wordpieces()
+    images = ViltImageProcessorPil(size={"shortest_edge": 48}, size_divisor=8)
+    config = ViltConfig(
+        **{name: value for name, value in DECODER.items() if name != "num_key_value_heads"},
+        vocab_size=len(words),
+        image_size=48,
+        patch_size=8,
+        max_position_embeddings=40,
+        id2label={i: word for i, word in enumerate(("yes", "no", "red", "blue", "1", "2", "circle"))},
+    )
+    model = ViltForQuestionAnswering(config)
+    with torch.no_grad():
+        model.vilt.embeddings.position_embeddings.normal_(0, 0.1)  # all zero as initialised
+        model.vilt.embeddings.patch_embeddings.projection.weight.mul_(4)
+    return model, ViltProcessor(images, words)
+
+
 BUILDERS = {
     builder.__name__: builder
     for builder in (
@@ -402,6 +424,7 @@ BUILDERS = {
         smolvlm,
         blip,
         mllama,
+        vilt,
     )
 }
 

@@ -12,6 +12,7 @@ one picture.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,22 +20,22 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from vlmlens.errors import NotApplicable, QuestionError
+from vlmlens.errors import NotApplicable
 from vlmlens.models.base import Picture
+from vlmlens.models.bert import BertVLM, asked
 from vlmlens.models.beside import Beside
 from vlmlens.models.inside import Eyes
 from vlmlens.models.loading import Opened
 from vlmlens.models.many import Batch
-from vlmlens.models.pretrained import Pretrained
 from vlmlens.models.record import Prepared
 from vlmlens.trace import Grid, Segment, Site
 from vlmlens.trace.capture import Recorder, changed, entering, leaving, recording
-from vlmlens.trace.overhear import Asked, overhear
+from vlmlens.trace.overhear import overhear
 
 MOST_NEW_TOKENS = 32
 
 
-class BlipVLM(Pretrained):
+class BlipVLM(BertVLM):
     """A `BlipForQuestionAnswering`. Its attention is written out, so it is heard by hooks."""
 
     branching = False  # picture and words are two streams, of which only one passes through the layers
@@ -44,6 +45,7 @@ class BlipVLM(Pretrained):
         self.layers = list(self.model.text_encoder.encoder.layer)
         self.readers = list(self.model.text_decoder.bert.encoder.layer)
         self.entrance = nn.Identity()  # the patches go through it
+        self.most_words = int(self.model.config.text_config.max_position_embeddings)
 
     def prepare(self, picture: Image.Image, question: str) -> Prepared:
         question = self._asked(question)
@@ -129,12 +131,12 @@ class BlipVLM(Pretrained):
         words = self._words([self._asked(question) for question in questions])
         with torch.inference_mode():
             image = self._look(self._pixels([self._image(picture) for picture in pictures]))
-        asked = ~words["added"]
-        seen = asked.new_ones(image.shape[:2])
+        question = ~words["added"]
+        seen = question.new_ones(image.shape[:2])
         return Batch(
             {"image": image, **words},
-            torch.cat([seen, torch.zeros_like(asked)], dim=1),
-            torch.cat([~seen, asked], dim=1),
+            torch.cat([seen, torch.zeros_like(question)], dim=1),
+            torch.cat([~seen, question], dim=1),
         )
 
     def batch_logits(self, batch: Batch) -> Tensor:
@@ -210,21 +212,6 @@ class BlipVLM(Pretrained):
                 for handle in handles:
                     handle.remove()
 
-    def _words(self, questions: Sequence[str]) -> dict[str, Tensor]:
-        """Token ids, which of them are real, and which the tokenizer added, each [item, position]."""
-        coded = self.tokenizer(
-            list(questions), padding=True, padding_side="right", return_special_tokens_mask=True, return_tensors="pt"
-        )
-        most = self.model.config.text_config.max_position_embeddings
-        if coded["input_ids"].shape[1] > most:
-            raise QuestionError(f"The question is too long for {self.name}, which reads {most} tokens; shorten it.")
-        device = self.model.device
-        return {
-            "input_ids": coded["input_ids"].to(device),
-            "attention_mask": coded["attention_mask"].to(device),
-            "added": coded["special_tokens_mask"].bool().to(device),
-        }
-
     def _pixels(self, pictures: Sequence[Image.Image]) -> Tensor:
         pixels: Tensor = self.processor.image_processor(list(pictures), return_tensors="pt")["pixel_values"]
         return pixels.to(self.model.device, self.model.dtype)
@@ -256,13 +243,8 @@ def _heard(attention: nn.Module) -> Any:
     """Lets the recorder hear a `BlipTextAttention`, by a hook on the part of it that computes the weights."""
 
     def hook(inner: Any, args: tuple[Tensor, ...], kwargs: dict[str, Any], output: tuple[Tensor, Tensor]) -> Any:
-        def asked() -> Asked:
-            states, other = args[0], kwargs["encoder_hidden_states"]
-            other = states if other is None else other
-            sides = inner.query(states), inner.key(other), inner.value(other)
-            query, key, value = (side.unflatten(-1, (inner.num_attention_heads, -1)).transpose(1, 2) for side in sides)
-            return query, key, value, kwargs["attention_mask"]
-
-        return overhear(attention, asked, output[0]), output[1]
+        other = kwargs["encoder_hidden_states"]
+        wanted = partial(asked, inner, args[0], args[0] if other is None else other, kwargs["attention_mask"])
+        return overhear(attention, wanted, output[0]), output[1]
 
     return hook

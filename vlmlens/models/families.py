@@ -179,6 +179,13 @@ STREAMS = {
             alike=False,
             second=False,
         ),
+        Row(
+            name="ViLT",
+            model_type="vilt",
+            reader="vilt:ViltVLM",
+            architecture="ViltForQuestionAnswering",
+            implementation="eager",
+        ),
     )
 }
 
