@@ -1,5 +1,7 @@
 """The attention budget: what any attention must give, and the same numbers added up by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -29,6 +31,17 @@ def test_all_attention_on_one_token_has_no_entropy(make_trace):
     assert result.entropy.tolist() == [0.0]
     assert result.of(Segment.IMAGE).tolist() == [1.0]
     np.testing.assert_allclose(result.rate[0, result.segments.index(Segment.IMAGE)], 11 / 6)
+
+
+def test_what_a_learned_sink_takes_is_listed_apart(make_trace):
+    attention = random_attention()
+    trace = make_trace(0.75 * attention)
+    trace = replace(trace, places=tuple(replace(place, sinks=place.layer > 0) for place in trace.places))
+    found, plain = budget(trace), budget(make_trace(attention))
+    np.testing.assert_allclose(found.nowhere, [0, 0.25, 0.25], atol=1e-6)
+    np.testing.assert_allclose(found.share, plain.share, atol=1e-6)
+    assert "nowhere" in found.to_frame()
+    assert "nowhere" not in plain.to_frame()
 
 
 def test_shares_sum_to_one_where_segments_compete_and_are_undefined_elsewhere(any_model, scenes):

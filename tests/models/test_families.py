@@ -9,6 +9,8 @@ import json
 import re
 import runpy
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -23,10 +25,10 @@ import vlmlens
 from vlmlens.attention import MODES, budget, causal_check, hottest_window, image_maps, masking_sweep
 from vlmlens.attribution import METHODS, Case, explain
 from vlmlens.errors import ModelError, NotApplicable, QuestionError
-from vlmlens.models import VLM, as_image
+from vlmlens.models import VLM, as_image, detail
 from vlmlens.models.families import FAMILIES
 from vlmlens.models.inside import branched
-from vlmlens.trace import Branch, Knockout, Replace, Scale, Segment, Watch
+from vlmlens.trace import Branch, Knockout, Replace, Scale, Segment, Site, Watch
 from vlmlens.trace.capture import Recorder, recording
 
 build = runpy.run_path(str(Path(__file__).with_name("tiny.py")))["build"]
@@ -92,6 +94,83 @@ def test_the_rows_that_are_kept_are_those_of_eager_attention(kind, vlm, folders,
             np.testing.assert_allclose(trace.attention("last"), weights[:, :, -1:], atol=1e-5)
             np.testing.assert_allclose(trace.attention("question"), weights[:, :, asked], atol=1e-5)
             torch.testing.assert_close(vlm.run(ready, None)[0], found.logits[:, -1], atol=1e-4, rtol=1e-4)
+
+
+def test_rows_beside_padding_are_those_of_eager_attention(kind, vlm, folders, pictures):
+    """Items of different lengths, padded on the left."""
+    batch = vlm.batch(pictures, QUESTIONS[:3])
+    length = batch.inputs["input_ids"].shape[1]
+    assert not batch.inputs["attention_mask"].all()
+    every = tuple(range(length))
+    sites = {module: Site(f"{i}", i, "self", every, every) for i, module in enumerate(vlm.attention)}
+    recorder = Recorder(sites, np.zeros(length, np.int8), {site.name: (length - 1,) for site in sites.values()})
+    with torch.inference_mode(), vlm.listening(), recording(recorder):
+        vlm.batch_logits(batch)
+        found = eager(folders(kind))(**batch.inputs, use_cache=False, output_attentions=True)
+    for site, weights in zip(sites.values(), found.attentions, strict=True):
+        torch.testing.assert_close(recorder.kept[site.name].attention, weights[:, :, -1:], atol=1e-5, rtol=0)
+
+
+def test_the_parts_of_an_update_are_what_the_layer_adds(vlm, pictures):
+    """With nothing else in the layer: the perceptron behind attention is silenced."""
+    ready = vlm.prepare(pictures[1], QUESTIONS[0])
+    states = {}
+
+    def see(layer, entering):
+        states[layer] = entering[0]
+
+    every = {site.name: site.queries for site in vlm.sites(ready).values()}
+    recorder = Recorder(vlm.sites(ready), ready.segments, every, after=vlm.after, see=see)
+    silenced = [layer.mlp.register_forward_hook(lambda *_: torch.zeros_like(_[2])) for layer in vlm.layers]
+    try:
+        with torch.inference_mode(), vlm.listening(), recording(recorder):
+            vlm.logits(ready)
+    finally:
+        for handle in silenced:
+            handle.remove()
+    for layer in range(vlm.whole_from, len(vlm.layers)):
+        kept = recorder.kept[vlm.family.attention.format(i=layer)]
+        added = states[layer + 1] - states[layer]
+        assert added.norm() > 0
+        torch.testing.assert_close(kept.update[0], added, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(kept.parts[0].sum(1), added, atol=1e-4, rtol=1e-4)
+
+
+def test_what_leaves_the_last_layer_reads_out_as_the_answer(vlm, pictures):
+    ready = vlm.prepare(pictures[1], QUESTIONS[0])
+    states = {}
+
+    def see(layer, entering):
+        states[layer] = entering[0, -1]
+
+    with torch.inference_mode(), vlm.listening(), recording(Recorder({}, np.zeros(0), {}, see=see)):
+        logits = vlm.logits(ready)[0]
+        torch.testing.assert_close(vlm.read_out(states[len(vlm.layers)]), logits, atol=1e-5, rtol=1e-5)
+
+
+def test_two_threads_with_different_watches_never_mix(vlm, pictures):
+    jobs = [
+        (pictures[0], QUESTIONS[0], Watch(), ()),
+        (pictures[1], QUESTIONS[1], Watch(rows=("last",), contributions=False), (Replace.zero(1, (2, 3)),)),
+    ]
+
+    def ask(picture, question, watch, edits):
+        ready = vlm.prepare(picture, question)
+        with vlm.lock:
+            logits, recorder = vlm.run(ready, watch, edits)
+        return [logits, *(kept.attention for kept in recorder.kept.values())]
+
+    wanted = [ask(*job) for job in jobs]
+    barrier = threading.Barrier(2)
+
+    def often(which):
+        barrier.wait()
+        return [ask(*jobs[which]) for _ in range(5)]
+
+    with ThreadPoolExecutor(2) as pool:
+        for expected, rounds in zip(wanted, pool.map(often, (0, 1)), strict=True):
+            for found in rounds:
+                assert all(torch.equal(ours, theirs) for ours, theirs in zip(found, expected, strict=True))
 
 
 def test_watching_changes_no_bit_and_the_picture_changes_the_answer(vlm, pictures):
@@ -259,6 +338,22 @@ def test_a_spot_changes_most_the_token_whose_box_holds_it(kind, blinkered, heigh
     assert np.mean(found) >= 0.95
 
 
+def test_low_detail_is_fewer_tokens_of_the_same_picture(kind, vlm, folders, pictures, monkeypatch):
+    monkeypatch.setattr(detail, "FEW_TOKENS", 9)
+    low = vlmlens.load(str(folders(kind)), detail="low")
+    counts = [int((one.prepare(pictures[1], QUESTIONS[0]).segments == Segment.IMAGE).sum()) for one in (vlm, low)]
+    assert counts[1] < counts[0] if vlm.family.detail else counts[1] == counts[0]
+    grid = low.prepare(pictures[1], QUESTIONS[0]).grid
+    assert grid.size == pictures[1].size
+    assert grid.covers_all() == vlm.prepare(pictures[1], QUESTIONS[0]).grid.covers_all()
+
+
+def test_a_photograph_does_not_become_thousands_of_tokens(folders, pictures, monkeypatch):
+    monkeypatch.setattr(detail, "MOST_TOKENS", 20)
+    vlm = vlmlens.load(str(folders("qwen2_vl")))
+    assert 10 < (vlm.prepare(pictures[1].resize((2000, 900)), QUESTIONS[0]).segments == Segment.IMAGE).sum() <= 20
+
+
 def test_a_picture_with_too_many_tiles_is_scaled_down_and_stays_in_place(blinkered):
     """LLaVA-OneVision blends neighbouring cells then: a spot may change most the token next to its own."""
     vlm = blinkered("llava_onevision")
@@ -423,11 +518,12 @@ def test_a_sheet_of_pixels_is_what_the_eyes_get(kind, vlm, blinkered, pictures):
         assert all(grid.overlap[token, cell] > 0 for token, cell in zip(seen, cells, strict=True))
 
 
-def test_a_paligemma_with_another_decoder_is_refused_by_name(folders, tmp_path):
-    """Gemma 2 caps its attention, which is not covered."""
-    folder = shutil.copytree(folders("paligemma"), tmp_path / "second")
+@pytest.mark.parametrize(("kind", "part"), [("paligemma", "text_config"), ("llava", "vision_config")])
+def test_a_family_made_of_other_parts_is_refused_by_name(kind, part, folders, tmp_path):
+    """Pixtral is a LLaVA to transformers; what PaliGemma would be with a decoder of no row, nobody knows."""
+    folder = shutil.copytree(folders(kind), tmp_path / "other")
     config = json.loads((folder / "config.json").read_text())
-    config["text_config"]["model_type"] = "gemma2"
+    config[part] = {"model_type": {"text_config": "gemma3_text", "vision_config": "pixtral"}[part]}
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ModelError, match="gemma2"):
+    with pytest.raises(ModelError, match=f"{config[part]['model_type']}”.*{FAMILIES[kind].name}"):
         vlmlens.load(str(folder))

@@ -537,3 +537,18 @@ def test_blip_for_captions_is_refused_by_name(folders, tmp_path):
     (tmp_path / "config.json").write_text(config.replace("ForQuestionAnswering", "ForConditionalGeneration"))
     with pytest.raises(ModelError, match="BlipForConditionalGeneration"):
         vlmlens.load(str(tmp_path))
+
+
+def test_what_a_gate_lets_through_is_what_counts(load, pictures):
+    vlm = load("mllama")
+    ready = vlm.prepare(pictures[0], QUESTIONS[0])
+    layer, heard = vlm.layers[1], {}
+    handle = layer.cross_attn.register_forward_hook(lambda _module, _args, output: heard.update(output=output[0]))
+    try:
+        trace = vlm.inspect(pictures[0], QUESTIONS[0])
+        vlm.logits(ready)
+    finally:
+        handle.remove()
+    place = [place.kind for place in trace.places].index("cross")
+    wanted = layer.cross_attn_attn_gate.tanh() * heard["output"][0, -1]
+    np.testing.assert_allclose(trace.record("last").update[place][0], wanted.detach(), atol=1e-5)

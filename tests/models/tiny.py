@@ -4,6 +4,8 @@ As initialised, some towers say nearly the same of every picture and decoders ha
 would be vacuous; `awake` makes them louder.
 """
 
+from functools import partial
+
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch import nn
@@ -27,7 +29,7 @@ TOWER = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "nu
 
 
 def make_tokenizer(*special: str, bos: str | None = None, **named: str) -> PreTrainedTokenizerFast:
-    """Bytes, and the words of a few sentences."""
+    """Bytes, and the words of a few sentences; `named` signs are attributes of the tokenizer."""
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
@@ -38,6 +40,8 @@ def make_tokenizer(*special: str, bos: str | None = None, **named: str) -> PreTr
     )
     core.post_processor = processors.ByteLevel(trim_offsets=False)
     extra = {"bos_token": bos} if bos else {}
+    if named:
+        extra |= {"model_specific_special_tokens": named}
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
         pad_token="<pad>",
@@ -73,8 +77,9 @@ def awake(model: nn.Module) -> nn.Module:
     return model.eval()
 
 
-def llava():
-    from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
+def _llava(text_config):
+    """`text_config(**shared)` is that of the decoder."""
+    from transformers import CLIPVisionConfig, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
     words = make_tokenizer("<image>", bos="<s>")
@@ -85,12 +90,30 @@ def llava():
     )
     config = LlavaConfig(
         vision_config=CLIPVisionConfig(**TOWER, image_size=48, patch_size=8, projection_dim=32),
-        text_config=LlamaConfig(**DECODER, **ids(words), vocab_size=len(words), bos_token_id=words.bos_token_id),
+        text_config=text_config(**DECODER, **ids(words), vocab_size=len(words), bos_token_id=words.bos_token_id),
         image_token_id=words.convert_tokens_to_ids("<image>"),
         image_seq_length=36,
         vision_feature_layer=-1,
     )
     return LlavaForConditionalGeneration(config), processor
+
+
+def llava():
+    from transformers import LlamaConfig
+
+    return _llava(LlamaConfig)
+
+
+def llava_with_sinks():
+    """No row of its own: any decoder can stand behind LLaVA's tower."""
+    from transformers import GptOssConfig
+
+    model, processor = _llava(
+        partial(GptOssConfig, head_dim=12, num_local_experts=2, num_experts_per_tok=1, sliding_window=24)
+    )
+    for layer in model.model.language_model.layers:
+        nn.init.normal_(layer.self_attn.sinks, mean=1.0)
+    return model, processor
 
 
 PINPOINTS = [[48, 96], [96, 48], [96, 96], [144, 48], [48, 144]]  # tiles of 48 pixels, laid out in these ways
@@ -176,9 +199,9 @@ def internvl():
     return InternVLForConditionalGeneration(config), processor
 
 
-def paligemma():
+def _paligemma(text_config):
+    """`text_config(words, **shared)` is that of the decoder."""
     from transformers import (
-        GemmaConfig,
         PaliGemmaConfig,
         PaliGemmaForConditionalGeneration,
         PaliGemmaProcessor,
@@ -194,7 +217,7 @@ def paligemma():
         vision_config=SiglipVisionConfig(
             **TOWER, image_size=48, patch_size=8, vision_use_head=False, projection_dim=48
         ).to_dict(),
-        text_config=GemmaConfig(
+        text_config=text_config(
             **DECODER, **ids(words), vocab_size=len(words), head_dim=12, bos_token_id=words.bos_token_id
         ).to_dict(),
         image_token_index=words.convert_tokens_to_ids("<image>"),
@@ -204,6 +227,61 @@ def paligemma():
         **ids(words),
     )
     return PaliGemmaForConditionalGeneration(config), processor
+
+
+def paligemma():
+    from transformers import GemmaConfig
+
+    return _paligemma(GemmaConfig)
+
+
+def paligemma2():
+    """The window is shorter than the picture; both caps bend what they are given."""
+    from transformers import Gemma2Config
+
+    return _paligemma(
+        partial(
+            Gemma2Config,
+            sliding_window=24,
+            attn_logit_softcapping=2.0,
+            final_logit_softcapping=3.0,
+            query_pre_attn_scalar=12,
+        )
+    )
+
+
+def gemma3():
+    from transformers import Gemma3Config, Gemma3ForConditionalGeneration, Gemma3Processor
+    from transformers.models.gemma3.image_processing_pil_gemma3 import Gemma3ImageProcessorPil
+
+    signs = {
+        "boi_token": "<start_of_image>",
+        "eoi_token": "<end_of_image>",
+        "image_token": "<image_soft_token>",
+    }
+    words = make_tokenizer("<start_of_turn>", "<end_of_turn>", bos="<bos>", **signs)
+    begin_with_bos(words)
+    number = {f"{name}_index": words.convert_tokens_to_ids(sign) for name, sign in signs.items()}
+    images = Gemma3ImageProcessorPil(size={"height": 96, "width": 96})
+    processor = Gemma3Processor(images, words, image_seq_length=36)
+    config = Gemma3Config(
+        vision_config={**TOWER, "image_size": 96, "patch_size": 8},
+        text_config={
+            **DECODER,
+            **ids(words),
+            "vocab_size": len(words),
+            "bos_token_id": words.bos_token_id,
+            "head_dim": 12,
+            "query_pre_attn_scalar": 12,
+            "sliding_window": 24,  # shorter than the picture
+            "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+        },
+        mm_tokens_per_image=36,
+        **number,
+    )
+    model = Gemma3ForConditionalGeneration(config)
+    nn.init.normal_(model.model.multi_modal_projector.mm_input_projection_weight, std=0.1)  # zero as initialised
+    return model, processor
 
 
 def _qwen(prefix: str, **vision):
@@ -413,10 +491,13 @@ BUILDERS = {
     builder.__name__: builder
     for builder in (
         llava,
+        llava_with_sinks,
         llava_next,
         llava_onevision,
         internvl,
         paligemma,
+        paligemma2,
+        gemma3,
         qwen2_vl,
         qwen2_5_vl,
         qwen3_vl,

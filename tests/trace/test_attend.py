@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from vlmlens.trace import Segment, Site
-from vlmlens.trace.capture import Recorder, attend, recording, row_attention
+from vlmlens.trace.capture import Call, Recorder, attend, recording, row_attention
 
 BATCH, HEADS, KEY_HEADS, LENGTH, DEPTH = 2, 6, 2, 7, 8
 WIDTH = HEADS * DEPTH
@@ -132,9 +132,9 @@ def test_the_watched_update_is_the_sum_of_its_parts_and_what_the_module_writes(k
 
 
 def test_some_rows_are_the_same_as_those_rows_of_all():
-    query, key, _ = inputs(KEY_HEADS)
-    every, _ = row_attention(query, key, allowed(), False, None, torch.arange(LENGTH), None)
-    some, seen = row_attention(query, key, allowed(), False, None, torch.tensor([5, 0]), None)
+    call = Call(*inputs(KEY_HEADS), allowed())
+    every, _ = row_attention(call, torch.arange(LENGTH), None)
+    some, seen = row_attention(call, torch.tensor([5, 0]), None)
     torch.testing.assert_close(some, every[:, :, [5, 0]])
     assert torch.equal(seen, allowed()[:, 0, [5, 0]])
 

@@ -73,6 +73,7 @@ NONSENSE = {
     "a place of an unknown kind": set_header("places", [[0, "selfish", "a", True], [1, "self", "b", True]]),
     "a place in half a layer": set_header("places", [[0.5, "self", "a", True], [1, "self", "b", True]]),
     "a place that perhaps competes": set_header("places", [[0, "self", "a", "no"], [1, "self", "b", True]]),
+    "a place that perhaps has sinks": set_header("places", [[0, "self", "a", True, 1], [1, "self", "b", True, False]]),
     "two places in one": set_header("places", [[0, "self", "a", True], [0, "self", "b", True]]),
     "a place more than recorded": set_header("places", [[i, "self", "a", True] for i in range(3)]),
     "no answers": set_header("answers", []),

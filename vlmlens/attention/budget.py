@@ -29,6 +29,7 @@ class Budget:
     rate: np.ndarray  # [layer, segment], share / fraction of visible tokens
     entropy: np.ndarray  # [layer], bits, over keys, mean over rows
     competes: np.ndarray  # [layer], bool
+    nowhere: np.ndarray  # [layer], attention that went to a learned sink and so to no token; shares are of the rest
 
     def of(self, segment: Segment) -> np.ndarray:
         """Share of one segment, [layer]; zeros where the trace has no such token."""
@@ -41,6 +42,8 @@ class Budget:
         for index, segment in enumerate(self.segments):
             table[f"share_{segment.word}"] = self.share[:, index]
             table[f"rate_{segment.word}"] = self.rate[:, index]
+        if self.nowhere.any():
+            table["nowhere"] = self.nowhere
         return pd.DataFrame(table)
 
 
@@ -63,14 +66,17 @@ def budget(trace: Trace, rows: Rows = "last", without: Sequence[int] = ()) -> Bu
     present = tuple(s for s in Segment if (trace.segments == s).any())
     member = np.stack([trace.segments == s for s in present], axis=1).astype(float)  # [position, segment]
     share = np.full((len(places), len(present)), np.nan)
-    rate, entropy = share.copy(), np.full(len(places), np.nan)
+    rate, entropy, nowhere = share.copy(), np.full(len(places), np.nan), np.zeros(len(places))
     for line, i in enumerate(places):
         visible = record.visible[i].copy()  # [row, position]
         visible[:, list(without)] = False
-        attention = record.attention[i].mean(axis=0) * visible  # [row, position]
+        whole = record.attention[i].mean(axis=0)  # [row, position]
+        attention = whole * visible
         asked = attention.sum(axis=1) > 0  # a row may see nothing here, or put nothing on what is left
         if not asked.any():
             continue
+        if trace.places[i].sinks:
+            nowhere[line] = 1 - whole[asked].sum(axis=1).mean()
         visible, attention = visible[asked], attention[asked].astype(float)
         attention = attention / attention.sum(axis=1, keepdims=True)
         surprise = -np.log2(attention, out=np.zeros_like(attention), where=attention > 0)
@@ -88,4 +94,5 @@ def budget(trace: Trace, rows: Rows = "last", without: Sequence[int] = ()) -> Bu
         rate=rate,
         entropy=entropy,
         competes=np.array([trace.places[i].competes for i in places], bool),
+        nowhere=nowhere,
     )

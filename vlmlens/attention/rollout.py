@@ -23,7 +23,8 @@ def rollout(passed: Whole) -> np.ndarray:
     """Attention rollout (Abnar and Zuidema, ACL 2020): how much of each position reaches the answering row, [position].
 
     Per layer the head-mean attention and the residual stream weigh one half each; layers are multiplied. A readout has
-    no residual stream; of several the mean is taken. Sums to 1.
+    no residual stream; of several the mean is taken. Attention to a learned sink, which is no position, is left out.
+    Sums to 1.
     """
     total = torch.eye(passed.length + 1, dtype=torch.float64)
     for layer in by_layer(passed.sites):
@@ -32,6 +33,7 @@ def rollout(passed: Whole) -> np.ndarray:
             site, weights = passed.sites[index], passed.flows[index].weights.double().mean(0).cpu()
             rows, keys = torch.tensor(site.queries), torch.tensor(site.keys)
             residual = place / (place + 1) if site.kind == "readout" else 0.5  # a running mean over readouts
+            weights = weights / weights.sum(-1, keepdim=True).clamp_min(1e-12)
             step[rows] *= residual
             step[rows[:, None], keys] += (1 - residual) * weights
         total = step @ total
@@ -53,9 +55,9 @@ def value_norms(passed: Whole) -> tuple[tuple[int, ...], np.ndarray]:
             mix[list(passed.sites[i].keys)] += passed.flows[i].weights.mean((0, 1)).cpu() / len(readouts)
     layers: dict[int, Tensor] = {}
     for site, flow in zip(passed.sites, passed.flows, strict=True):
-        rows = mix[list(site.queries)].to(flow.weights)
+        rows = mix[list(site.queries)].to(flow.weights) * flow.writing.scale[0, :, 0]
         mixed = torch.einsum("q,hqk,hkd->khd", rows, flow.weights, flow.value.float()).flatten(1)
-        written = torch.zeros(passed.length, len(flow.projection))
-        written[list(site.keys)] = (mixed @ flow.projection.float().T).cpu()
+        written = torch.zeros(passed.length, len(flow.writing.gain))
+        written[list(site.keys)] = flow.writing.project(mixed).cpu()
         layers[site.layer] = layers.get(site.layer, torch.zeros_like(written)) + written
     return tuple(layers), torch.stack([written.norm(dim=-1) for written in layers.values()]).numpy()

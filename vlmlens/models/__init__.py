@@ -7,7 +7,8 @@ from vlmlens.errors import ModelError, UserError, first_line
 from vlmlens.lab.fusion import WIRINGS
 from vlmlens.lab.weights import SEEDS, LabName
 from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
-from vlmlens.models.families import ROWS
+from vlmlens.models.detail import Detail
+from vlmlens.models.families import family_of
 from vlmlens.models.many import Batch, Pooling, Readings
 from vlmlens.models.record import Prepared
 from vlmlens.progress import Progress
@@ -50,9 +51,8 @@ def cached_models() -> tuple[Listed, ...]:
 
     found = []
     for model in cached():
-        family = ROWS.get(str(model.config.get("model_type")))
-        decoder = dict(model.config.get("text_config") or {}).get("model_type")
-        if family is None or (family.decoders and decoder not in family.decoders):
+        family = family_of(model.config)
+        if family is None:
             continue
         told = f"{family.name}, {amount(model.size)} on disk."
         found.append(Listed(model.name, family.name, told, True, model.size))
@@ -64,6 +64,7 @@ def load(
     device: str = "auto",
     dtype: str = "auto",
     revision: str | None = None,
+    detail: Detail = "full",
     progress: Progress | None = None,
 ) -> VLM:
     """A model, checked: what it promises is tried on one scene before it is handed out.
@@ -74,6 +75,7 @@ def load(
         device: "auto" (CUDA, then MPS, then CPU), "cpu", "cuda", ... Lab models stay on the CPU.
         dtype: "auto", "float32", "bfloat16", "float16", or for short "fp32", "bf16", "fp16".
         revision: a branch, a tag or a full commit hash of a hub model.
+        detail: "full", as the model was published; "low" spends as few tokens on a picture as the family allows.
         progress: is told how far download and reading are, and can cancel them.
 
     Raises:
@@ -103,7 +105,7 @@ def load(
     else:
         from vlmlens.models.pretrained import load_pretrained
 
-        vlm = load_pretrained(name, device, dtype, revision, progress)
+        vlm = load_pretrained(name, device, dtype, revision, detail, progress)
     try:
         vlm.check()
     except UserError:

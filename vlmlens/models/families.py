@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from vlmlens.models import canvas, grids
+from vlmlens.models import canvas, detail, grids
 from vlmlens.models.canvas import Canvas
+from vlmlens.models.detail import Detail
 from vlmlens.trace.segments import Grid
 
 
@@ -25,8 +26,21 @@ class Row:
     reader: str  # the class that reads it: module of `vlmlens.models`, class
     architecture: str = ""  # the class of transformers', where several share a model type or none is the automatic one
     implementation: str = "vlmlens"  # of attention; "eager" where that is written out and calls no other
+    variant: str = ""  # tells apart the rows of one model_type
+    decoders: tuple[str, ...] = ()  # config.text_config.model_type, where other decoders need another row
+    towers: tuple[str, ...] = ()  # config.vision_config.model_type, likewise
     processor: str = ""  # its class, where it is to be loaded without the half that reads videos
-    decoders: tuple[str, ...] = ()  # config.text_config.model_type, where the family has others that are not covered
+    detail: Callable[[Any, Any, Detail], None] | None = None  # sets (processor, config); None: every picture alike
+
+    def fits(self, config: Mapping[str, Any]) -> bool:
+        """Whether a config, as a config.json holds it, is one of this row."""
+        decoder, tower = parts(config)
+        return (
+            self.model_type == config.get("model_type")
+            and (not self.architecture or self.architecture in (config.get("architectures") or ()))
+            and (not self.decoders or decoder in self.decoders)
+            and (not self.towers or tower in self.towers)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,21 +60,43 @@ class Family(Row):
     attention: str = "model.language_model.layers.{i}.self_attn"  # its attention module
     norm: str = "model.language_model.norm"  # after the last layer
     head: str = "lm_head"  # from there to the logits
+    after: str = ""  # a norm of what attention writes, between it and the residual stream
+    cap: str = ""  # attribute of config.text_config: logits are bent to lie within it on both sides
     image_token_id: str = "image_token_id"  # attribute of the config
+    placeholder: str = ""  # what stands for a picture in a prompt, where the image token does not
     layers: Callable[[Any], int] = decoder_layers  # config -> how many there are
     options: Mapping[str, Any] = field(default_factory=dict)  # for the processor, at every call
     written: Callable[[str, Any], str] | None = None
     # (prompt, tokenizer) -> what the processor makes of it before it repeats the image token
-    causal: bool = True  # whether prompt positions read only what comes before them
+    causal: bool = True  # whether what comes before a position never reads it, but for the picture's tokens each other
     whole_from: Callable[[Any], int] | None = None  # config -> the first layer after which no more of the picture comes
     alike: bool = True  # whether every picture becomes the same number of tokens
     second: bool = True  # whether the model was made for more than one picture
+
+
+def parts(config: Mapping[str, Any]) -> tuple[str, str]:
+    """The model types of a config's decoder and vision tower."""
+    decoder, tower = (
+        str((config.get(name) or {}).get("model_type", "unknown")) for name in ("text_config", "vision_config")
+    )
+    return decoder, tower
+
+
+def family_of(config: Mapping[str, Any]) -> Row | None:
+    """The row of a config, as a config.json holds it."""
+    return next((row for row in ROWS.values() if row.fits(config)), None)
 
 
 def bos_after_the_picture(prompt: str, tokenizer: Any) -> str:
     """PaliGemma's processor puts the first token behind the picture, and ends the prompt with a line break."""
     before, image, after = prompt.rpartition("<image>")
     return f"{before}{image}{tokenizer.bos_token}{after}\n"
+
+
+def written_as_a_paragraph(prompt: str, tokenizer: Any) -> str:
+    """Gemma 3's processor puts a picture between two signs, and those between empty lines."""
+    image = f"{tokenizer.boi_token}{tokenizer.image_token}{tokenizer.eoi_token}"
+    return prompt.replace(tokenizer.boi_token, f"\n\n{image}\n\n")
 
 
 def first_token_written(prompt: str, tokenizer: Any) -> str:
@@ -77,7 +113,18 @@ QWEN: dict[str, Any] = {  # what its generations share
     "<|im_start|>assistant\n",
     "grid": grids.merged,
     "canvas": canvas.merged,
+    "detail": detail.merged,
     "alike": False,
+}
+
+PALIGEMMA: dict[str, Any] = {
+    "model_type": "paligemma",
+    "projector": "model.multi_modal_projector",
+    "prompt": "<image>answer en {question}",
+    "grid": grids.centre_crop,  # it crops nothing: the picture is squeezed to a square
+    "written": bos_after_the_picture,
+    "causal": False,  # the prompt is a prefix whose positions all read each other
+    "second": False,
 }
 
 IDEFICS: dict[str, Any] = {  # SmolVLM is built like Idefics 3; its own processor class would need a package for numbers
@@ -87,12 +134,13 @@ IDEFICS: dict[str, Any] = {  # SmolVLM is built like Idefics 3; its own processo
     "projector": "model.connector",
     "prompt": "<|im_start|>User:<image>{question}<end_of_utterance>\nAssistant:",
     "grid": grids.split,
+    "detail": detail.split,
     "processor": "Idefics3Processor",
     "alike": False,
 }
 
 FAMILIES = {
-    family.model_type: family
+    family.model_type + family.variant: family
     for family in (
         Family(
             name="LLaVA-1.5",
@@ -100,6 +148,8 @@ FAMILIES = {
             projector="model.multi_modal_projector",
             prompt="USER: <image>\n{question} ASSISTANT:",
             grid=grids.centre_crop,
+            # Pixtral's tower, under the same name, has rows of any length; a picture's shape would be guessed wrong.
+            towers=("clip_vision_model", "siglip_vision_model"),
         ),
         Family(
             name="LLaVA-NeXT",
@@ -108,6 +158,7 @@ FAMILIES = {
             prompt="[INST] <image>\n{question} [/INST]",
             grid=grids.anyres,
             canvas=canvas.anyres,
+            detail=detail.anyres,
             alike=False,
         ),
         Family(
@@ -117,6 +168,7 @@ FAMILIES = {
             prompt="<|im_start|>user <image>\n{question}<|im_end|><|im_start|>assistant\n",
             grid=grids.anyres,
             canvas=canvas.anyres,
+            detail=detail.anyres,
             processor="LlavaOnevisionProcessor",
             alike=False,
         ),
@@ -126,19 +178,29 @@ FAMILIES = {
             projector="model.multi_modal_projector",
             prompt="<|im_start|>user\n<IMG_CONTEXT>\n{question}<|im_end|>\n<|im_start|>assistant\n",
             grid=grids.canvas,
+            detail=detail.canvas,
             processor="InternVLProcessor",
             alike=False,
         ),
+        Family(name="PaliGemma", decoders=("gemma",), **PALIGEMMA),
         Family(
-            name="PaliGemma",
-            model_type="paligemma",
+            name="PaliGemma 2",
+            variant="2",
+            decoders=("gemma2",),
+            after="model.language_model.layers.{i}.post_attention_layernorm",
+            cap="final_logit_softcapping",
+            **PALIGEMMA,
+        ),
+        Family(
+            name="Gemma 3",
+            model_type="gemma3",
             projector="model.multi_modal_projector",
-            prompt="<image>answer en {question}",
-            grid=grids.centre_crop,  # it crops nothing: the picture is squeezed to a square
-            decoders=("gemma",),
-            written=bos_after_the_picture,
-            causal=False,  # the prompt is a prefix whose positions all read each other
-            second=False,
+            prompt="<start_of_turn>user\n<start_of_image>{question}<end_of_turn>\n<start_of_turn>model\n",
+            grid=grids.centre_crop,  # see PaliGemma
+            after="model.language_model.layers.{i}.post_attention_layernorm",
+            placeholder="<start_of_image>",
+            options={"do_pan_and_scan": False},  # crops of the picture, as further pictures
+            written=written_as_a_paragraph,
         ),
         Family(name="Qwen2-VL", model_type="qwen2_vl", processor="Qwen2VLProcessor", **QWEN),
         Family(name="Qwen2.5-VL", model_type="qwen2_5_vl", processor="Qwen2_5_VLProcessor", **QWEN),

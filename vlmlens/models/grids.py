@@ -73,7 +73,8 @@ def anyres(inputs: Mapping[str, Any], processor: Any, positions: np.ndarray, siz
     """LLaVA-NeXT: the whole picture, squeezed to a square; then tiles of it without the padding around it.
 
     The tiles' cells stand in rows over all tiles, a separator after each. LLaVA-OneVision scales them down where there
-    are too many, and has no tiles where it is given several pictures.
+    are too many, and has no tiles where it is given several pictures. Unpadding may cut off a strip narrower than a
+    cell, which the whole picture shows; it is counted to the outermost cells.
     """
     tile = inputs["pixel_values"].shape[-1]
     frame = Frame.of(processor, tile, size)
@@ -87,7 +88,9 @@ def anyres(inputs: Mapping[str, Any], processor: Any, positions: np.ndarray, siz
         across = frame.tiles[axis] * tile
         scaled = min(int(np.ceil(length * frame.scale)), across)  # the picture on the tiles; what is left is padding
         places = frame.first[axis] + np.linspace(0, frame.shape[axis], shape[axis] + 1)
-        edges.append(((places * tile / side - (across - scaled) // 2) / frame.scale).clip(0, length))
+        edge = ((places * tile / side - (across - scaled) // 2) / frame.scale).clip(0, length)
+        edge[[0, -1]] = 0, length
+        edges.append(edge)
     detail = positions[side * side :][: shape[0] * (shape[1] + 1)].reshape(shape[0], shape[1] + 1)[:, :-1]
     return Grid(lattice(*edges), detail.ravel(), size, shape, whole.boxes, whole.positions)
 

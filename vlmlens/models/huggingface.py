@@ -3,6 +3,7 @@ the modeling code stays theirs.
 """
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
@@ -44,6 +45,8 @@ class HuggingFaceVLM(Pretrained):
         count = self.family.layers(config)
         self.attention = [modules[self.family.attention.format(i=i)] for i in range(count)]
         self.layers = [modules[self.family.layer.format(i=i)] for i in range(count)]
+        if self.family.after:
+            self.after = {a: modules[self.family.after.format(i=i)] for i, a in enumerate(self.attention)}
         self.norm, self.head = modules[self.family.norm], modules[self.family.head]
         self.projector = modules[self.family.projector]
 
@@ -85,7 +88,7 @@ class HuggingFaceVLM(Pretrained):
 
     def _prompt(self, question: str, pictures: int = 1) -> str:
         if not getattr(self.processor, "chat_template", None):
-            token = self.tokenizer.convert_ids_to_tokens(self.image_token)
+            token = self.family.placeholder or self.tokenizer.convert_ids_to_tokens(self.image_token)
             return self.family.prompt.replace(token, "\n".join([token] * pictures)).format(question=question)
         content = [*[{"type": "image"}] * pictures, {"type": "text", "text": question}]
         turns = [{"role": "user", "content": content}]
@@ -149,7 +152,8 @@ class HuggingFaceVLM(Pretrained):
 
     def read_out(self, states: Tensor) -> Tensor:
         logits: Tensor = self.head(self.norm(states))
-        return logits
+        cap = getattr(self.model.config.get_text_config(), self.family.cap) if self.family.cap else None
+        return logits if cap is None else cap * torch.tanh(logits / cap)
 
     def eyes(self, prepared: Prepared) -> Eyes:
         canvas = self.family.canvas(prepared.inputs, self.processor, prepared.grid)
@@ -277,8 +281,10 @@ class HuggingFaceVLM(Pretrained):
             shortest = min(map(len, rows)) - 1  # at least the answer's row is new
             alike = (len(set(column)) == 1 for column in zip(*rows, strict=False))
             shared = min(sum(takewhile(bool, alike)), shortest)
-            if self.image_token in [token for row in rows for token in row[shared:]]:
-                yield from super().crossed(pictures, questions)  # a question before its picture shares nothing
+            early = self.image_token in [token for row in rows for token in row[shared:]]
+            if early or max(map(len, rows)) > reach(self.model.config):
+                # A question before its picture shares nothing; a sliding window would count the padding between them.
+                yield from super().crossed(pictures, questions)
                 return
             yield slice(start, start + len(images)), self._after_prefix(inputs, rows, shared, lens)
 
@@ -329,7 +335,7 @@ class HuggingFaceVLM(Pretrained):
                         use_cache=True,
                         logits_to_keep=1,
                     ).logits[:, -1]
-                through = [self.head(self.norm(states[layer])) for layer in range(1, len(self.layers))] if lens else []
+                through = [self.read_out(states[layer]) for layer in range(1, len(self.layers))] if lens else []
                 found.append(torch.stack([*through, logits]).float().cpu().unflatten(1, (pictures, count)))
         return torch.cat(found, dim=2)
 
@@ -337,6 +343,14 @@ class HuggingFaceVLM(Pretrained):
         if (token := self.tokenizer.convert_ids_to_tokens(self.image_token)) in question:
             raise QuestionError(f"The question holds {token}, which stands for the picture itself; leave it out.")
         return super()._asked(question)
+
+
+def reach(config: Any) -> float:
+    """How many positions back every layer of a decoder reads, its own included."""
+    text = config.get_text_config()
+    window = getattr(text, "sliding_window", None)
+    slides = "sliding_attention" in (getattr(text, "layer_types", None) or ["sliding_attention"])
+    return window if window and slides else math.inf
 
 
 def load_lab_llava(name: str) -> HuggingFaceVLM:

@@ -116,7 +116,7 @@ class Whole:
 def whole(vlm: VLM, prepared: Prepared, score: Score | None = None) -> Whole:
     """One pass with all attention kept, and the gradient of a score of the answer's logits by it."""
     sites = vlm.sites(prepared)
-    recorder = Recorder(sites, prepared.segments, {}, whole=True)
+    recorder = Recorder(sites, prepared.segments, {}, after=vlm.after, whole=True)
     with vlm.lock, torch.set_grad_enabled(score is not None), vlm.listening(), recording(recorder):
         logits = vlm.logits(prepared).float()
         ordered = [site for site in sites.values() if site.name in recorder.flows]
@@ -127,7 +127,7 @@ def whole(vlm: VLM, prepared: Prepared, score: Score | None = None) -> Whole:
             slopes = [torch.zeros_like(f.weights) if s is None else s for f, s in zip(flows, found, strict=True)]
     return Whole(
         tuple(ordered),
-        tuple(Flow(flow.weights.detach()[0], flow.value[0], flow.projection) for flow in flows),
+        tuple(Flow(flow.weights.detach()[0], flow.value[0], flow.writing) for flow in flows),
         tuple(slope.detach()[0] for slope in slopes),
         prepared.length,
         any(site.kind == "readout" for site in ordered),

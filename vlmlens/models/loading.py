@@ -15,8 +15,9 @@ from transformers.utils import logging as transformers_logging
 
 from vlmlens.errors import ModelError, UserError, first_line
 from vlmlens.models import cache
+from vlmlens.models.detail import Detail
 from vlmlens.models.device import pick_device, pick_dtype
-from vlmlens.models.families import ROWS, Row, known
+from vlmlens.models.families import ROWS, Row, family_of, known, parts
 from vlmlens.models.fit import GIB, choose_dtype
 from vlmlens.models.processor import load_processor
 from vlmlens.models.source import Files, check_weights, find
@@ -45,6 +46,7 @@ def open_model(
     device: str = "auto",
     dtype: str = "auto",
     revision: str | None = None,
+    detail: Detail = "full",
     progress: Progress | None = None,
 ) -> Opened:
     """A model in memory. Where its family can, its attention goes through the function registered as `vlmlens`.
@@ -62,9 +64,12 @@ def open_model(
             kind = model_class(family)
             precision = choose_dtype(config, placed, asked, kind)
             processor = load_processor(str(files.folder), family.processor)
+            if family.detail is not None:
+                family.detail(processor, config, detail)
             with watched_reading(sizes, progress):
                 model, loading = kind.from_pretrained(
                     files.folder,
+                    config=config,
                     attn_implementation=family.implementation,
                     use_safetensors=True,
                     trust_remote_code=False,
@@ -102,22 +107,24 @@ def read_family(files: Files) -> tuple[Row, Any]:
             f"{name} is a “{config.model_type}” model: it compares a picture with a text and answers no question, so "
             "there is no answer to look behind. Take a model that generates text."
         )
-    family = ROWS.get(config.model_type)
-    if family is None:
+    family = family_of(config.to_dict())
+    if family is not None:
+        return family, config
+    rows = [row for row in ROWS.values() if row.model_type == config.model_type]
+    alike = [row.name for row in rows]
+    if not alike:
         raise ModelError(f"{name} is a “{config.model_type}” model; this version can look inside {known()} only.")
-    made = (getattr(config, "architectures", None) or ["no architecture"])[0]
-    if family.architecture and made != family.architecture:
+    if needed := [row.architecture for row in rows if row.architecture]:
+        made = (config.architectures or ["no architecture"])[0]
         raise ModelError(
-            f"{name} is a “{config.model_type}” model, but not one that this version can look inside: its config names "
-            f"{made}, where {family.architecture} is needed."
+            f"{name} is a “{config.model_type}” model made for something else: its config names {made}, and this "
+            f"version can look inside {' and '.join(needed)} only."
         )
-    decoder = getattr(getattr(config, "text_config", None), "model_type", None)
-    if family.decoders and decoder not in family.decoders:
-        raise ModelError(
-            f"{name} is a {family.name} with a “{decoder}” decoder; this version knows only those with "
-            f"{' or '.join(family.decoders)}."
-        )
-    return family, config
+    decoder, tower = parts(config.to_dict())
+    raise ModelError(
+        f"{name} is a “{config.model_type}” model made of a “{decoder}” decoder and a “{tower}” vision tower; "
+        f"this version knows {' and '.join(alike)}, which are made of others."
+    )
 
 
 def tensor_sizes(files: Files) -> dict[str, tuple[str, int]]:

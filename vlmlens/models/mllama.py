@@ -39,6 +39,7 @@ class MllamaVLM(HuggingFaceVLM):
         super().__init__(opened, name)
         self.attention = [getattr(layer, "self_attn", None) or layer.cross_attn for layer in self.layers]
         self.looking = tuple(opened.config.text_config.cross_attention_layers)
+        self.after = {self.attention[i]: Gate(self.layers[i].cross_attn_attn_gate) for i in self.looking}
 
     def prepare(self, picture: Image.Image, question: str) -> Prepared:
         question = self._asked(question)
@@ -191,3 +192,14 @@ class MllamaVLM(HuggingFaceVLM):
         segments = np.where(asked, Segment.QUESTION, Segment.INSTRUCTION).astype(np.int8)
         segments[(ids == self.tokenizer.bos_token_id).cpu().numpy()] = Segment.BOS
         return segments
+
+
+class Gate(nn.Module):
+    """What lets a part of what attention to the picture writes into the residual stream."""
+
+    def __init__(self, gate: nn.Parameter) -> None:
+        super().__init__()
+        self.gate = gate
+
+    def forward(self, update: Tensor) -> Tensor:
+        return self.gate.tanh() * update

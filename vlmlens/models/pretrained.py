@@ -14,6 +14,7 @@ from vlmlens.lab.questions import readable
 from vlmlens.lab.scenes import Scene
 from vlmlens.lab.text import known_words
 from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
+from vlmlens.models.detail import Detail
 from vlmlens.models.loading import Opened, open_model
 from vlmlens.progress import Progress
 from vlmlens.trace import Answer
@@ -78,10 +79,11 @@ def load_pretrained(
     device: str = "auto",
     dtype: str = "auto",
     revision: str | None = None,
+    detail: Detail = "full",
     progress: Progress | None = None,
 ) -> VLM:
     """A model from a folder or the hub, read by the class that its family's row names; see `open_model`."""
-    opened = open_model(name, device, dtype, revision, progress)
+    opened = open_model(name, device, dtype, revision, detail, progress)
     module, _, kind = opened.family.reader.partition(":")
     vlm: VLM = getattr(import_module(f"vlmlens.models.{module}"), kind)(opened)
     return vlm

@@ -58,6 +58,7 @@ def assemble(
             group[0].kind,
             group[0].label,
             competes=any(image & set(site.keys) and set(site.keys) - image for site in group),
+            sinks=any(site.name in kept and kept[site.name].sinks for site in group),
         )
         for (layer, _), group in grouped.items()
     )

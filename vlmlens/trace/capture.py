@@ -4,9 +4,9 @@
         logits = model(**inputs)
     recorder.kept[site]          # what the watched rows of that site did
 
-Without a recorder `attend` is scaled-dot-product attention and nothing else. With one, the output is computed by the
-very same call, and the softmax of the watched rows is computed beside it, so that watching cannot change an answer.
-Recorders live in a ContextVar: two threads on one model never see each other's.
+Without a recorder `attend` is attention and nothing else: torch's own, where that can do what is asked. With one, the
+output is computed by the very same call, and the softmax of the watched rows is computed beside it, so that watching
+cannot change an answer. Recorders live in a ContextVar: two threads on one model never see each other's.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,6 +32,38 @@ class Kept:
     visible: Tensor  # [batch, row, key], bool
     parts: Tensor | None  # [batch, row, segment, width]: the update, told apart by the segment it came from
     update: Tensor | None  # [batch, row, width]: the update itself, from the output of attention, without bias
+    sinks: bool = False  # whether learned sinks, which are no key, take a part of each row
+
+
+@dataclass(frozen=True, eq=False)
+class Writing:
+    """How what some rows read becomes what they add to the residual stream: a linear map, and a number for each row.
+
+    The number is what a norm between attention and the residual stream divides by (Gemma 2 and 3): for one row, an RMS
+    norm multiplies the update by a number, and each of its dimensions by a gain. Where there is none, both are 1.
+    """
+
+    matrix: Tensor  # [width, head * width of a head]
+    gain: Tensor  # float32 [width]
+    scale: Tensor  # float32 [batch, row, 1]
+
+    @classmethod
+    def of(cls, module: nn.Module, norm: nn.Module | None, read: Tensor) -> "Writing":
+        """For rows that read [batch, head, row, width of a head]."""
+        projection = output_projection(module)
+        weight = projection.weight.detach()
+        gain, scale = torch.ones_like(weight[:, 0]), weight.new_ones(len(read), read.shape[2], 1)
+        if norm is not None:
+            with torch.no_grad():
+                update = projection(read.transpose(1, 2).flatten(2).to(weight.dtype))
+                gain = norm(gain)  # of a vector whose RMS is 1
+                length = (gain.float() * update.float()).norm(dim=-1, keepdim=True)
+                scale = norm(update).float().norm(dim=-1, keepdim=True) / length.clamp_min(1e-30)
+        return cls(weight, gain.float(), scale.float())
+
+    def project(self, read: Tensor) -> Tensor:
+        """Of vectors [..., head * width of a head], float32 [..., width], not yet scaled."""
+        return read.float() @ self.matrix.float().T * self.gain
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +72,7 @@ class Flow:
 
     weights: Tensor  # [batch, head, query, key]
     value: Tensor  # [batch, head, key, width of a head]
-    projection: Tensor  # [width, head * width of a head]
+    writing: Writing
 
 
 @dataclass(eq=False)
@@ -53,6 +85,7 @@ class Recorder:
     contributions: bool = True
     edits: Sequence[Edit] = ()
     branches: Sequence[Branch] = ()  # by layer, ascending; each joins the batch, which begins with the clean pass alone
+    after: Mapping[nn.Module, nn.Module] = field(default_factory=dict)  # attention module -> norm of what it writes
     whole: bool = False  # keep every row of every site, at the price of its square
     see: Callable[[int, Tensor], None] | None = None  # shown the states [batch, position, width] entering each layer
     kept: dict[str, Kept] = field(default_factory=dict)
@@ -130,6 +163,8 @@ def _changed(states: Tensor, edits: Sequence[Edit], layer: int, positions: Seque
     return states
 
 
+ROWS_AT_ONCE = 256  # where attention is not torch's own
+
 _active: ContextVar[Recorder | None] = ContextVar("vlmlens_recorder", default=None)
 
 
@@ -173,6 +208,20 @@ def listener(module: nn.Module) -> tuple[Recorder, Site] | None:
     return None if recorder is None or site is None else (recorder, site)
 
 
+@dataclass(frozen=True, eq=False)
+class Call:
+    """What one attention module asks for."""
+
+    query: Tensor  # [batch, head, query, width of a head]
+    key: Tensor  # [batch, key head, key, width of a head]
+    value: Tensor  # [batch, key head, key, width of a head]
+    mask: Tensor | None  # bool or additive, broadcastable to [batch, head, query, key]
+    causal: bool = False  # without a mask: a query reads no key after its own
+    scaling: float | None = None
+    softcap: float | None = None  # scores are bent to lie within it on both sides (Gemma 2)
+    sinks: Tensor | None = None  # [head]: the score of a place that is no key and holds nothing (gpt-oss)
+
+
 def attend(
     module: nn.Module,
     query: Tensor,
@@ -182,14 +231,21 @@ def attend(
     scaling: float | None = None,
     dropout: float = 0.0,
     is_causal: bool | None = None,
+    softcap: float | None = None,
+    s_aux: Tensor | None = None,
+    position_bias: Tensor | None = None,
     **_: object,
 ) -> tuple[Tensor, None]:
     """Attention with the signature of transformers' attention interface.
+
+    A sliding window needs no argument: it is in the mask.
 
     Args:
         query: [batch, head, query, width of a head].
         key, value: [batch, key head, key, width of a head]; fewer heads than `query` for grouped queries.
         attention_mask: None, bool (True: may look) or additive, broadcastable to [batch, head, query, key].
+        softcap, s_aux: see `Call`.
+        position_bias: added to the scores, broadcastable to [batch, head, query, key] (T5).
 
     Returns:
         output [batch, query, head, width of a head], and None where eager attention would return its weights.
@@ -199,56 +255,71 @@ def attend(
     causal = bool(is_causal) and attention_mask is None and query.shape[2] > 1
     if attention_mask is not None:
         attention_mask = attention_mask[..., : key.shape[2]]
+    if position_bias is not None:
+        attention_mask, causal = _with_bias(position_bias, attention_mask, causal), False
+    call = Call(query, key, value, attention_mask, causal, scaling, softcap, s_aux)
     recorder = _active.get()
     site = recorder.sites.get(module) if recorder is not None else None
     if recorder is not None and site is not None and recorder.whole:
-        return _whole(module, recorder, site, query, key, value, attention_mask, causal, scaling), None
-    output = F.scaled_dot_product_attention(
-        query,
-        key,
-        value,
-        attention_mask,
-        dropout if module.training else 0.0,
-        causal,
-        scale=scaling,
-        enable_gqa=key.shape[1] != query.shape[1],
-    )
+        return _whole(module, recorder, site, call), None
+    output = _output(call, dropout if module.training else 0.0)
 
     if recorder is not None and site is not None:
         blocked = recorder.knockouts(site, query.device)
         if blocked is not None:
+            blocked = blocked[..., -key.shape[2] :]  # a cache keeps the last keys that a sliding window reaches
             changed = blocked.any(dim=(0, 2)).nonzero().squeeze(1)  # rows that lose an edge in some variant
-            weights, _visible = row_attention(query, key, attention_mask, causal, scaling, changed, blocked)
+            weights, _visible = row_attention(call, changed, blocked)
             output = output.clone()
             output[:, :, changed] = weights.to(value.dtype) @ repeat_heads(value, query.shape[1])
         positions = recorder.rows.get(site.name, ())
         if len(positions):
             place = {position: index for index, position in enumerate(site.queries)}
             rows = torch.tensor([place[p] for p in positions], device=query.device)
-            weights, visible = row_attention(query, key, attention_mask, causal, scaling, rows, blocked)
-            recorder.kept[site.name] = keep(module, recorder, site, rows, weights, visible, value, output)
+            weights, visible = row_attention(call, rows, blocked)
+            recorder.kept[site.name] = keep(module, recorder, site, rows, weights, visible, call, output)
     return output.transpose(1, 2).contiguous(), None
 
 
-def _whole(
-    module: nn.Module,
-    recorder: Recorder,
-    site: Site,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    mask: Tensor | None,
-    causal: bool,
-    scaling: float | None,
-) -> Tensor:
+def _with_bias(bias: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
+    """A mask that also adds to the scores; the lowest number stands for what may not be looked at."""
+    if causal:
+        mask = torch.ones(bias.shape[-2:], dtype=torch.bool, device=bias.device).tril()
+    if mask is None or mask.dtype != torch.bool:
+        return bias if mask is None else bias + mask
+    return torch.where(mask, bias, torch.finfo(bias.dtype).min)
+
+
+def _output(call: Call, dropout: float) -> Tensor:
+    """What every query reads, [batch, head, query, width of a head]."""
+    heads = call.query.shape[1]
+    if call.softcap is None and call.sinks is None:
+        return F.scaled_dot_product_attention(
+            call.query,
+            call.key,
+            call.value,
+            call.mask,
+            dropout,
+            call.causal,
+            scale=call.scaling,
+            enable_gqa=call.key.shape[1] != heads,
+        )
+    # Torch's fused attention has neither; some rows at a time, so that memory does not grow with the square.
+    value = repeat_heads(call.value, heads)
+    chunks = torch.arange(call.query.shape[2], device=value.device).split(ROWS_AT_ONCE)
+    return torch.cat([row_attention(call, rows, None)[0].to(value.dtype) @ value for rows in chunks], dim=2)
+
+
+def _whole(module: nn.Module, recorder: Recorder, site: Site, call: Call) -> Tensor:
     """The output computed from the weights of all rows, which are kept; a gradient can be taken by them."""
-    rows = torch.arange(query.shape[2], device=query.device)
-    weights, _ = row_attention(query, key, mask, causal, scaling, rows, None)
+    weights, _ = row_attention(call, torch.arange(call.query.shape[2], device=call.query.device), None)
     if torch.is_grad_enabled() and not weights.requires_grad:
         weights.requires_grad_()  # the first site of a model without trainable parameters
-    repeated = repeat_heads(value, query.shape[1])
-    recorder.flows[site.name] = Flow(weights, repeated.detach(), output_projection(module).weight.detach())
-    return (weights.to(value.dtype) @ repeated).transpose(1, 2).contiguous()
+    repeated = repeat_heads(call.value, call.query.shape[1])
+    output = weights.to(call.value.dtype) @ repeated
+    writing = Writing.of(module, recorder.after.get(module), output.detach())
+    recorder.flows[site.name] = Flow(weights, repeated.detach(), writing)
+    return output.transpose(1, 2).contiguous()
 
 
 def repeat_heads(states: Tensor, heads: int) -> Tensor:
@@ -256,30 +327,24 @@ def repeat_heads(states: Tensor, heads: int) -> Tensor:
     return states.repeat_interleave(heads // states.shape[1], dim=1)
 
 
-def row_attention(
-    query: Tensor,
-    key: Tensor,
-    mask: Tensor | None,
-    causal: bool,
-    scaling: float | None,
-    rows: Tensor,
-    blocked: Tensor | None,
-) -> tuple[Tensor, Tensor]:
+def row_attention(call: Call, rows: Tensor, blocked: Tensor | None) -> tuple[Tensor, Tensor]:
     """Softmax of some query rows, in float32.
 
     Returns weights [batch, head, row, key] and what each row may look at, bool [batch, row, key]. A row with nothing to
-    look at has weights of zero.
+    look at has weights of zero. With learned sinks a row's weights sum to less than 1.
     """
-    query = query[:, :, rows]
-    key = repeat_heads(key, query.shape[1])
-    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    query = call.query[:, :, rows]
+    key = repeat_heads(call.key, query.shape[1])
+    scale = query.shape[-1] ** -0.5 if call.scaling is None else call.scaling
     scores = (query @ key.transpose(-1, -2)).float() * scale  # [batch, head, row, key]
-    batch, _, _, keys = scores.shape
+    if call.softcap is not None:
+        scores = call.softcap * torch.tanh(scores / call.softcap)
+    batch, heads, _, keys = scores.shape
     visible = torch.ones(batch, 1, len(rows), keys, dtype=torch.bool, device=scores.device)
-    if causal:
+    if call.causal:
         visible &= torch.arange(keys, device=scores.device) <= rows[:, None]
-    if mask is not None:
-        of_rows = mask[:, :, rows] if mask.shape[2] > 1 else mask
+    if call.mask is not None:
+        of_rows = call.mask[:, :, rows] if call.mask.shape[2] > 1 else call.mask
         if of_rows.dtype == torch.bool:
             visible = visible & of_rows
         else:
@@ -287,7 +352,11 @@ def row_attention(
             visible = visible & (of_rows > torch.finfo(of_rows.dtype).min / 2)
     if blocked is not None:
         visible = visible & ~blocked[:, None, rows]
-    weights = scores.masked_fill(~visible, -torch.inf).softmax(dim=-1)
+    scores = scores.masked_fill(~visible, -torch.inf)
+    if call.sinks is not None:
+        sinks = call.sinks.float().view(1, heads, 1, 1).expand(*scores.shape[:3], 1)
+        scores = torch.cat([scores, sinks], dim=-1)
+    weights = scores.softmax(dim=-1)[..., :keys]
     return weights.nan_to_num(0.0), visible[:, 0]
 
 
@@ -307,20 +376,26 @@ def keep(
     rows: Tensor,
     weights: Tensor,
     visible: Tensor,
-    value: Tensor,
+    call: Call,
     output: Tensor,
 ) -> Kept:
     """Split the update of the watched rows by segment (Kobayashi et al., EMNLP 2020, eq. 3 summed over a segment).
 
     part[s] = sum over keys k in s and heads h of  weight[h, row, k] * value[h, k] @ W_O[h]
+
+    and, where a norm stands between attention and the residual stream, what that norm makes of it.
     """
+    keys = weights.shape[-1]
     parts = update = None
     if recorder.contributions:
-        segment = torch.from_numpy(recorder.segments[list(site.keys)]).to(value.device)
+        segment = torch.from_numpy(recorder.segments[list(site.keys)[-keys:]]).to(weights.device)
         member = F.one_hot(segment.long(), len(Segment)).to(weights.dtype)  # [key, segment]
-        matrix = output_projection(module).weight.float()  # [width, head * width of a head]
-        values = repeat_heads(value, weights.shape[1]).float()
+        read = output[:, :, rows]
+        writing = Writing.of(module, recorder.after.get(module), read)
+        values = repeat_heads(call.value, weights.shape[1]).float()
         mixed = torch.einsum("bhrk,ks,bhkd->brshd", weights, member, values).flatten(3)
-        parts = (mixed @ matrix.T).detach()
-        update = (output[:, :, rows].transpose(1, 2).flatten(2).float() @ matrix.T).detach()
-    return Kept(rows, weights.detach(), visible, parts, update)
+        parts = (writing.project(mixed) * writing.scale[:, :, None]).detach()
+        update = (writing.project(read.transpose(1, 2).flatten(2)) * writing.scale).detach()
+    gone = len(site.keys) - keys  # of a sliding window, before the first key that its cache holds
+    weights, visible = F.pad(weights.detach(), (gone, 0)), F.pad(visible, (gone, 0))
+    return Kept(rows, weights, visible, parts, update, call.sinks is not None)

@@ -38,7 +38,7 @@ def trace_bytes(trace: Trace) -> bytes:
         "tokens": list(trace.tokens),
         "size": list(trace.grid.size),
         "shape": list(trace.grid.shape),
-        "places": [[p.layer, p.kind, p.label, p.competes] for p in trace.places],
+        "places": [[p.layer, p.kind, p.label, p.competes, p.sinks] for p in trace.places],
         "answers": [[a.text, a.probability, a.candidate] for a in trace.answers],
         "text": trace.text,
         "rows": {name: list(record.positions) for name, record in trace.rows.items()},
@@ -148,6 +148,7 @@ def _build(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Trace:
     _check(0 < len(places) == len({(place.layer, place.kind) for place in places}))
     for place in places:
         _check(_is_whole(place.layer) and isinstance(place.label, str) and isinstance(place.competes, bool))
+        _check(isinstance(place.sinks, bool))
         _check(place.kind in ("self", "cross", "readout"))
     answers = tuple(Answer(*answer) for answer in header["answers"])
     _check(len(answers) > 0 and all(isinstance(a.text, str) and isinstance(a.probability, float) for a in answers))

@@ -34,13 +34,15 @@ class Place:
     """One layer's attention of one kind, as the trace keeps it.
 
     A layer of a wiring with two streams has one place for both: together their rows make up the row that the answer is
-    read from. `competes` says whether image and text stand in one softmax here.
+    read from. `competes` says whether image and text stand in one softmax here, `sinks` whether learned sinks, which
+    are no position, take a part of each row; rows then sum to less than 1.
     """
 
     layer: int
     kind: Literal["self", "cross", "readout"]
     label: str
     competes: bool
+    sinks: bool = False
 
 
 @dataclass(frozen=True, eq=False)

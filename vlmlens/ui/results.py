@@ -155,6 +155,8 @@ def budgets(trace: Trace, key: str) -> None:
     st.markdown(words.budget_sentence(split, trace))
     if split.competes.any():
         chart(charts.budget(split, "rate" if ruler == "rate" else "share"))
+    if split.nowhere.any():
+        st.caption(f"Up to {split.nowhere.max():.2f} of a layer's attention goes to a learned sink, which is no token.")
     if found := sinks(trace):
         without = budget(trace, without=found)
         share = np.nanmax(without.of(Segment.IMAGE))
