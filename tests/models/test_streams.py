@@ -104,6 +104,47 @@ class Mllama:
         return site.name, "attention_mask"
 
 
+class Florence:
+    """An encoder and a decoder, which begins with two tokens."""
+
+    LONGEST = 256
+    PIXELS = True
+
+    @staticmethod
+    def given(plain, ready):
+        begin = [plain.generation_config.decoder_start_token_id, plain.generation_config.forced_bos_token_id]
+        names = ("input_ids", "attention_mask", "pixel_values")
+        return {name: ready.inputs[name] for name in names} | {"decoder_input_ids": torch.tensor([begin])}
+
+    @classmethod
+    def run(cls, plain, ready):
+        found = plain(**cls.given(plain, ready), output_attentions=True)
+        sides = {
+            "encoder.layers.{}.self_attn": found.encoder_attentions,
+            "decoder.layers.{}.self_attn": found.decoder_attentions,
+            "decoder.layers.{}.encoder_attn": found.cross_attentions,
+        }
+        return {
+            f"model.language_model.{name.format(i)}": w[0] for name, side in sides.items() for i, w in enumerate(side)
+        }
+
+    @classmethod
+    def logits(cls, plain, ready):
+        return plain(**cls.given(plain, ready)).logits[:, -1]
+
+    @classmethod
+    def generate(cls, plain, ready):
+        given = cls.given(plain, ready)
+        begin = given.pop("decoder_input_ids")
+        said = plain.generate(**given, do_sample=False, max_new_tokens=32)[0]
+        assert torch.equal(said[:2], begin[0])
+        return said[2:]
+
+    @staticmethod
+    def mask(site):
+        return site.name, "attention_mask"
+
+
 class Vilt:
     """It shuffles the patches at every pass, so each is made with the same seed, once to learn the order."""
 
@@ -141,7 +182,7 @@ class Vilt:
         return f"{site.name}.attention", 1  # the second of its arguments
 
 
-TRUTHS = {"blip": Blip, "mllama": Mllama, "vilt": Vilt}
+TRUTHS = {"blip": Blip, "mllama": Mllama, "florence2": Florence, "vilt": Vilt}
 
 
 @pytest.fixture(scope="module")
@@ -212,9 +253,9 @@ def test_the_answers_row_is_made_of_the_rows_that_the_answer_is_read_from(kind, 
     sites = vlm.sites(ready).values()
     readouts = [site for site in sites if site.kind == "readout"]
     last = torch.zeros(ready.length + 1)
-    last[ready.length if readouts else ready.length - 1] = 1
+    last[ready.row] = 1
     for site in readouts:
-        last[list(site.keys)] += weights[site.name].mean((0, 1)) / len(readouts)
+        last[list(site.keys)] += weights[site.name][:, -1].mean(0) / len(readouts)
     for site in sites:
         place = [(p.layer, p.kind) for p in trace.places].index((site.layer, site.kind))
         wanted = torch.einsum("q,hqk->hk", last[list(site.queries)], weights[site.name])
@@ -366,10 +407,11 @@ def blinkered(folders):
         ends = [
             module
             for name, module in vlm.model.named_modules()
-            if isinstance(module, nn.Linear)
+            if isinstance(module, nn.Linear | nn.Conv2d)
             and name.startswith(("vision_model", "model.vision"))
             and (".layers." in name or ".blocks." in name)
-            and name.rpartition(".")[2] in ("out_proj", "o_proj", "fc2", "projection")
+            and name.rpartition(".")[2] in ("out_proj", "o_proj", "fc2", "projection", "proj", "conv1", "conv2")
+            and "convs" not in name
         ]
         assert len(ends) >= (0 if kind == "vilt" else 4)  # two layers, two each; ViLT has no such encoder
         with torch.no_grad():
@@ -377,6 +419,9 @@ def blinkered(folders):
                 end.weight.zero_()
                 if end.bias is not None:
                     end.bias.zero_()
+            for name, module in vlm.model.named_modules():
+                if ".convs." in name and isinstance(module, nn.Conv2d):  # overlapping, and by chance stronger on a side
+                    module.weight[:] = module.weight.mean((-2, -1), keepdim=True)
         return vlm
 
     return of
@@ -433,7 +478,7 @@ def test_states_of_tokens_are_told_apart(vlm, pictures):
     ready = vlm.prepare(pictures[0], QUESTIONS[0])
     image, text, last = vlm.token_states(pictures[0], QUESTIONS[0])
     assert len(image) == (ready.segments == Segment.IMAGE).sum()
-    assert len(image) + len(text) == len(last) == ready.length
+    assert len(image) + len(text) == len(last) == ready.length - len(getattr(vlm, "begin", ()))
     assert image.shape[1] == text.shape[1]
 
 

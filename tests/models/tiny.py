@@ -73,7 +73,9 @@ def awake(model: nn.Module) -> nn.Module:
                 parameter.mul_(4)
     if model.can_generate():
         model.generation_config.max_new_tokens = 3
-        model.generation_config.eos_token_id = list(range(model.config.get_text_config().vocab_size))
+        first = model.generation_config.forced_bos_token_id
+        every = range(model.config.get_text_config().vocab_size)
+        model.generation_config.eos_token_id = [token for token in every if token != first]
     return model.eval()
 
 
@@ -466,6 +468,54 @@ def mllama():
     return model, processor
 
 
+def florence2():
+    """Answers begin with two tokens, as the published ones do."""
+    from transformers import BartConfig, Florence2Config, Florence2ForConditionalGeneration, Florence2Processor
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    words = make_tokenizer(bos="<s>", image_token="<image>")
+    side = {"height": 48, "width": 48}
+    images = CLIPImageProcessorPil(size=side, crop_size=side, do_center_crop=False)
+    images.image_seq_length = 1 + 6 * 6
+    config = Florence2Config(
+        vision_config={
+            "depths": (1, 1),
+            "patch_size": (7, 3),
+            "patch_stride": (4, 2),
+            "patch_padding": (3, 1),
+            "patch_prenorm": (False, True),
+            "embed_dim": (16, 32),
+            "num_heads": (2, 2),
+            "num_groups": (2, 2),
+            "window_size": 6,
+            "drop_path_rate": 0.0,
+            "projection_dim": 48,
+        },
+        text_config=BartConfig(
+            d_model=48,
+            encoder_layers=3,
+            decoder_layers=2,
+            encoder_attention_heads=4,
+            decoder_attention_heads=4,
+            encoder_ffn_dim=96,
+            decoder_ffn_dim=96,
+            max_position_embeddings=256,
+            init_std=0.15,
+            vocab_size=len(words),
+            bos_token_id=words.bos_token_id,
+            decoder_start_token_id=words.eos_token_id,
+            forced_eos_token_id=None,
+            **ids(words),
+        ),
+        image_token_id=words.image_token_id,
+    )
+    model = Florence2ForConditionalGeneration(config)
+    model.generation_config.forced_bos_token_id = words.bos_token_id
+    model.generation_config.decoder_start_token_id = words.eos_token_id
+    model.generation_config.forced_eos_token_id = None
+    return model, Florence2Processor(images, words)
+
+
 def vilt():
     from transformers import ViltConfig, ViltForQuestionAnswering, ViltProcessor
     from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
@@ -505,6 +555,7 @@ BUILDERS = {
         smolvlm,
         blip,
         mllama,
+        florence2,
         vilt,
     )
 }

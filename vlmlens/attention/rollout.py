@@ -49,10 +49,9 @@ def value_norms(passed: Whole) -> tuple[tuple[int, ...], np.ndarray]:
     """
     mix = torch.zeros(passed.length + 1)
     mix[passed.row] = 1.0
-    if passed.pools:
-        readouts = [i for i, site in enumerate(passed.sites) if site.kind == "readout"]
-        for i in readouts:
-            mix[list(passed.sites[i].keys)] += passed.flows[i].weights.mean((0, 1)).cpu() / len(readouts)
+    readouts = [i for i, site in enumerate(passed.sites) if site.kind == "readout"]
+    for i in readouts:
+        mix[list(passed.sites[i].keys)] += passed.flows[i].weights[:, -1].mean(0).cpu() / len(readouts)
     layers: dict[int, Tensor] = {}
     for site, flow in zip(passed.sites, passed.flows, strict=True):
         rows = mix[list(site.queries)].to(flow.weights) * flow.writing.scale[0, :, 0]

@@ -241,6 +241,7 @@ STREAMS = {
             alike=False,
             second=False,
         ),
+        Row(name="Florence-2", model_type="florence2", reader="florence:FlorenceVLM"),
         Row(
             name="ViLT",
             model_type="vilt",

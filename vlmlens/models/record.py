@@ -22,10 +22,18 @@ class Prepared:
     segments: np.ndarray  # int8 [position]
     grid: Grid
     aside: tuple[int, ...] = ()  # image tokens that show no spot of the picture: summaries of it, padding
+    first: int | None = None  # the token that the answer is read from, where a readout's query is one
 
     @property
     def length(self) -> int:
         return len(self.tokens)
+
+    @property
+    def row(self) -> int:
+        """The position that the answer is read from; `length` for a readout's own query, which is no token."""
+        if self.first is not None:
+            return self.first
+        return self.length if pools(self) else self.length - 1
 
 
 def watched_rows(site: Site, prepared: Prepared, watch: Watch) -> tuple[int, ...]:
@@ -40,7 +48,7 @@ def watched_rows(site: Site, prepared: Prepared, watch: Watch) -> tuple[int, ...
 
 
 def pools(prepared: Prepared) -> bool:
-    """Whether the answer is read from a learned query over a stream, and not from the last token."""
+    """Whether the answer is read by a readout of a stream: a learned query, or a decoder after an encoder."""
     return bool(prepared.inputs.get("pools", False))
 
 
@@ -66,17 +74,12 @@ def assemble(
     records = {}
     if "last" in watch.rows:
         weights = np.zeros(prepared.length + 1)
-        if pools(prepared):
-            readouts = [site for site in sites if site.kind == "readout"]  # each layer of a decoder is one
-            for readout in readouts:
-                pooled = kept[readout.name].attention[0].mean(dim=(0, 1)).double().cpu().numpy()
-                weights[list(readout.keys)] += pooled / len(readouts)
-            weights[-1] = 1.0
-            position = prepared.length
-        else:
-            position = prepared.length - 1
-            weights[position] = 1.0
-        records["last"] = _record([(position, weights)], groups, kept, prepared.length)
+        weights[prepared.row] = 1.0
+        readouts = [site for site in sites if site.kind == "readout"]  # each layer of a decoder is one
+        for readout in readouts:
+            pooled = kept[readout.name].attention[0][:, -1].mean(dim=0).double().cpu().numpy()
+            weights[list(readout.keys)] += pooled / len(readouts)
+        records["last"] = _record([(prepared.row, weights)], groups, kept, prepared.length)
     if "question" in watch.rows:
         rows = []
         for token in np.flatnonzero(prepared.segments == Segment.QUESTION):
