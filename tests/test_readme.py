@@ -9,6 +9,7 @@ import vlmlens
 from vlmlens.cli import main
 from vlmlens.lab.draw import render
 from vlmlens.lab.scenes import Scene, Thing
+from vlmlens.models.families import FAMILIES
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
 
@@ -31,6 +32,11 @@ def test_every_verb_of_the_readme_exists(capsys):
             main([verb, "--help"])
         assert end.value.code == 0
     assert capsys.readouterr().out.count("usage:") == len(verbs)
+
+
+def test_every_family_is_named():
+    for family in FAMILIES.values():
+        assert family.name in README
 
 
 def test_links_lead_somewhere():

@@ -8,6 +8,7 @@ import torch
 
 from vlmlens.attention import (
     contrast,
+    default_place,
     head_entropy,
     head_share,
     hellinger,
@@ -15,10 +16,12 @@ from vlmlens.attention import (
     image_maps,
     relative,
     rollout,
+    seen,
     sink_parts,
     value_norms,
 )
 from vlmlens.attribution.chefer import relevance
+from vlmlens.attribution.from_attention import raw_map
 from vlmlens.errors import NotApplicable
 from vlmlens.models import as_image
 from vlmlens.models.inside import whole
@@ -41,7 +44,7 @@ def layers_of(passed):
 
 
 def test_whole_attention_is_that_of_a_trace(any_model, prepared, scenes):
-    trace = any_model.inspect(scenes[0], QUESTION)
+    trace = any_model.inspect(scenes[0], QUESTION, new_tokens=0)
     passed = whole(any_model, prepared)
     assert all(torch.allclose(f.weights.sum(-1), torch.ones(()), atol=1e-5) for f in passed.flows)
     if passed.row < passed.length:
@@ -119,7 +122,7 @@ def test_the_gradient_by_attention_is_what_a_small_change_does(concat, scenes):
 
 def test_value_norms_are_the_norms_of_what_was_written(any_model, prepared, scenes):
     """Summed before the norm, each segment's vectors are the parts that the trace kept."""
-    trace = any_model.inspect(scenes[0], QUESTION)
+    trace = any_model.inspect(scenes[0], QUESTION, new_tokens=0)
     passed = whole(any_model, prepared)
     layers, norms = value_norms(passed)
     assert norms.shape == (len(layers), trace.length)
@@ -176,6 +179,37 @@ def test_a_readout_is_no_late_layer_while_there_are_two_others(make_trace):
     assert contrast(replace(trace, places=places), late=2).late == 2
     only = replace(make_trace(attention[:2]), places=(places[0], replace(places[1], kind="readout")))
     assert (contrast(only).early, contrast(only).late) == (0, 1)
+
+
+@pytest.fixture
+def windowed(make_trace):
+    """Four layers of which two see the last two patches alone."""
+    attention = np.random.default_rng(0).random((4, 1, 11))
+    attention[[0, 2], :, :7] = 0
+    attention /= attention.sum(axis=-1, keepdims=True)
+    trace = make_trace(attention)
+    record = trace.rows["last"]
+    visible = tuple(row > 0 for row in attention[:, 0, None])
+    return replace(trace, rows={"last": replace(record, visible=visible)})
+
+
+def test_layers_that_see_a_part_of_the_picture_are_compared_with_their_like(windowed, make_trace):
+    assert seen(windowed).sum(axis=1).tolist() == [2, 6, 2, 6]
+    found = contrast(windowed, fusion=(0, 1, 2))
+    assert (found.early, found.late, found.candidates) == (1, 3, (1,))
+    assert contrast(windowed, late=2).early == 0
+    assert contrast(windowed, early=0).early == 0
+    assert default_place(windowed) in (1, 3)
+    note = raw_map(windowed).note
+    assert "layer 1, layer 3" in note
+    assert not raw_map(make_trace()).note
+    with pytest.raises(NotApplicable, match="sliding window"):
+        relative(windowed, make_trace(layers=4))
+    np.testing.assert_allclose(relative(windowed, windowed), 1)
+    record = windowed.rows["last"]
+    three = {"last": replace(record, attention=record.attention[:2], visible=record.visible[:2])}
+    with pytest.raises(NotApplicable, match="same part"):
+        contrast(replace(windowed, places=windowed.places[:2], rows=three))
 
 
 def test_relative_is_one_where_the_question_changes_nothing(any_model, scenes):

@@ -91,8 +91,9 @@ def test_the_rows_that_are_kept_are_those_of_eager_attention(kind, vlm, folders,
                 found = plain(**ready.inputs, output_attentions=True)
             weights = torch.stack(found.attentions)[:, 0].numpy()
             asked = trace.segment_positions(Segment.QUESTION)
-            np.testing.assert_allclose(trace.attention("last"), weights[:, :, -1:], atol=1e-5)
-            np.testing.assert_allclose(trace.attention("question"), weights[:, :, asked], atol=1e-5)
+            prompt = slice(None, ready.length)
+            np.testing.assert_allclose(trace.attention("last")[..., prompt], weights[:, :, -1:], atol=1e-5)
+            np.testing.assert_allclose(trace.attention("question")[..., prompt], weights[:, :, asked], atol=1e-5)
             torch.testing.assert_close(vlm.run(ready, None)[0], found.logits[:, -1], atol=1e-4, rtol=1e-4)
 
 
@@ -252,6 +253,15 @@ def test_the_question_is_found_whatever_it_says(vlm, pictures):
             assert starts == (vlm.tokenizer.bos_token_id is not None) == (ids == vlm.tokenizer.bos_token_id).sum()
 
 
+def test_tokens_read_as_people_write_them(vlm, pictures):
+    ready = vlm.prepare(pictures[0], QUESTIONS[0])
+    asked = [ready.tokens[i] for i in np.flatnonzero(ready.segments == Segment.QUESTION)]
+    assert "".join(asked) == QUESTIONS[0].replace(" ", "")
+    line = vlm.tokenizer("\n", add_special_tokens=False)["input_ids"]
+    assert vlm.text_of(line[-1]) == "⏎"
+    assert vlm.text_of(vlm.image_token) == vlm.tokenizer.convert_ids_to_tokens(vlm.image_token)
+
+
 def test_no_sign_of_the_prompt_can_be_smuggled_into_a_question(vlm, pictures):
     """Of a video, say, or of the end of the turn."""
     for token in vlm.tokenizer.all_special_tokens:
@@ -276,9 +286,8 @@ def blinkered(folders):
         ]
         assert len(ends) == 4  # two layers, two each
         with torch.no_grad():
-            for end in ends:
-                end.weight.zero_()
-                end.bias.zero_()
+            for parameter in (parameter for end in ends for parameter in end.parameters()):
+                parameter.zero_()
         return vlm
 
     return of
@@ -348,9 +357,10 @@ def test_low_detail_is_fewer_tokens_of_the_same_picture(kind, vlm, folders, pict
     assert grid.covers_all() == vlm.prepare(pictures[1], QUESTIONS[0]).grid.covers_all()
 
 
-def test_a_photograph_does_not_become_thousands_of_tokens(folders, pictures, monkeypatch):
+@pytest.mark.parametrize("kind", ["qwen2_vl", "glm4v"])
+def test_a_photograph_does_not_become_thousands_of_tokens(kind, folders, pictures, monkeypatch):
     monkeypatch.setattr(detail, "MOST_TOKENS", 20)
-    vlm = vlmlens.load(str(folders("qwen2_vl")))
+    vlm = vlmlens.load(str(folders(kind)))
     assert 10 < (vlm.prepare(pictures[1].resize((2000, 900)), QUESTIONS[0]).segments == Segment.IMAGE).sum() <= 20
 
 

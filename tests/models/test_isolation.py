@@ -44,13 +44,13 @@ def test_an_edited_pass_that_ends_well_leaves_nothing_either(any_model, scenes):
 
 def test_hooks_are_there_during_a_pass_and_gone_after_it(llava, scenes, monkeypatch):
     seen = []
-    plain = llava.logits
+    plain = llava.model.generate
 
-    def look(*arguments):
+    def look(**arguments):
         seen.append(hooks(llava))
-        return plain(*arguments)
+        return plain(**arguments)
 
-    monkeypatch.setattr(llava, "logits", look)
+    monkeypatch.setattr(llava.model, "generate", look)
     others = [hooks(llava, kind) for kind in ("_forward_hooks", "_backward_hooks", "_backward_pre_hooks")]
     llava.inspect(scenes[0], QUESTION)
     assert len(seen[0]) == len(llava.layers)

@@ -22,7 +22,8 @@ from vlmlens.attention import MODES, budget, causal_check, contributions, hottes
 from vlmlens.attention.masking import routes
 from vlmlens.attribution import METHODS, Case, explain
 from vlmlens.errors import ModelError, NotApplicable, QuestionError
-from vlmlens.models import VLM
+from vlmlens.models import VLM, fit
+from vlmlens.models.facts import look_up
 from vlmlens.models.families import STREAMS
 from vlmlens.models.inside import branched
 from vlmlens.trace import Branch, Knockout, Replace, Scale, Segment, Watch, open_trace
@@ -575,6 +576,22 @@ def test_what_people_look_at_runs_or_is_refused_in_words(kind, vlm, pictures, tm
     assert all(words.endswith(".") for words in refusals)
     assert {"raw", "rollout", "value-weighted", "chefer"} <= set(made)
     assert ({"gradcam", "ablation"} <= set(made)) == TRUTHS[kind].PIXELS
+
+
+def test_what_it_needs_is_known_before_it_is_loaded(kind, vlm, folders):
+    facts = look_up(str(folders(kind)), (60, 60))
+    ready = vlm.prepare(Image.new("RGB", (60, 60)), fit.QUESTION)
+    if not getattr(vlm.processor, "chat_template", None):  # which writes more words than are counted on
+        assert facts.size.tokens == ready.length - len(getattr(vlm, "begin", ()))
+    assert facts.size.tokens >= (ready.segments == Segment.IMAGE).sum()
+    assert facts.family.name == STREAMS[kind].name
+    assert facts.count.total == vlm.info.parameters
+    assert facts.fit(torch.device("cpu"), "float32").need.total > 4 * vlm.info.parameters
+
+
+def test_no_other_answer_is_scored_than_its_first_word(vlm, pictures):
+    with pytest.raises(NotApplicable, match="first word"):
+        vlm.inspect(pictures[0], QUESTIONS[0], answer="red")
 
 
 def test_blip_for_captions_is_refused_by_name(folders, tmp_path):

@@ -348,6 +348,46 @@ def qwen3_vl():
     )
 
 
+def glm4v():
+    from transformers import Glm4vConfig, Glm4vForConditionalGeneration
+    from transformers.models.glm4v.image_processing_pil_glm4v import Glm4vImageProcessorPil
+
+    signs = {name: f"<|{name}|>" for name in ("image", "video", "begin_of_image", "end_of_image")}
+    words = make_tokenizer("[gMASK]", "<sop>", "<|user|>", "<|assistant|>", *signs.values())
+    images = Glm4vImageProcessorPil(
+        patch_size=8, merge_size=2, size={"shortest_edge": 2 * 32 * 32, "longest_edge": 2 * 96 * 96}
+    )
+    processor = still("Glm4vProcessor")(images, words)
+    number = {name: words.convert_tokens_to_ids(sign) for name, sign in signs.items()}
+    config = Glm4vConfig(
+        vision_config={
+            "depth": 2,
+            "num_heads": 2,
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "out_hidden_size": 48,
+            "image_size": 96,
+            "patch_size": 8,
+        },
+        text_config={
+            **DECODER,
+            **ids(words),
+            "vocab_size": len(words),
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": 10000.0,
+                "partial_rotary_factor": 0.5,
+                "mrope_section": [1, 1, 1],
+            },
+        },
+        image_token_id=number["image"],
+        video_token_id=number["video"],
+        image_start_token_id=number["begin_of_image"],
+        image_end_token_id=number["end_of_image"],
+    )
+    return Glm4vForConditionalGeneration(config), processor
+
+
 CHAT = (
     "<|im_start|>{% for turn in messages %}{{ turn['role'] | capitalize }}:{% for part in turn['content'] %}"
     "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}{% endfor %}<end_of_utterance>\n"
@@ -551,6 +591,7 @@ BUILDERS = {
         qwen2_vl,
         qwen2_5_vl,
         qwen3_vl,
+        glm4v,
         idefics3,
         smolvlm,
         blip,

@@ -5,7 +5,7 @@ from vlmlens.attention.causal import CausalCheck, causal_check, hottest_window
 from vlmlens.attention.contrast import Contrast, contrast
 from vlmlens.attention.contributions import Contributions, contributions
 from vlmlens.attention.distances import head_entropy, head_share, hellinger, image_heads, over_image
-from vlmlens.attention.maps import default_place, image_maps
+from vlmlens.attention.maps import default_place, image_maps, seen
 from vlmlens.attention.masking import MODES, ROUTES, masking_sweep, routes, sweeping
 from vlmlens.attention.refine import FORMS, Form, Refined, crop_again, hot_box, suppress
 from vlmlens.attention.refine_many import Change, RefineStudy, mcnemar, measured, refine_many, refining
@@ -54,6 +54,7 @@ __all__ = [
     "relative",
     "rollout",
     "routes",
+    "seen",
     "sink_parts",
     "sinks",
     "suppress",

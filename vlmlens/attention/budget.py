@@ -63,7 +63,7 @@ def budget(trace: Trace, rows: Rows = "last", without: Sequence[int] = ()) -> Bu
     """
     record = trace.record(rows)
     places = [i for i, place in enumerate(trace.places) if place.kind != "cross"]
-    present = tuple(s for s in Segment if (trace.segments == s).any())
+    present = trace.segments_of(rows)
     member = np.stack([trace.segments == s for s in present], axis=1).astype(float)  # [position, segment]
     share = np.full((len(places), len(present)), np.nan)
     rate, entropy, nowhere = share.copy(), np.full(len(places), np.nan), np.zeros(len(places))

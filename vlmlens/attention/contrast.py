@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from vlmlens.attention.distances import hellinger, over_image
-from vlmlens.attention.maps import image_maps
+from vlmlens.attention.maps import image_maps, seen
 from vlmlens.errors import NotApplicable
 from vlmlens.trace import Trace
 
@@ -56,12 +56,13 @@ def contrast(
 
     Args:
         early, late: places among `image_maps`', or "auto".
-        fusion: layers that a masking sweep found to fuse; where there are none before the late one, all are candidates.
+        fusion: layers that a masking sweep found to fuse; where there are none before the late one, all are candidates
+            that see the same part of the picture (a sliding window may end within it).
         review: the layer that reads the picture again, if the sweep found one; it is the late one, else the last layer.
             A readout is late only where there is no second layer: it gathers what layers wrote, wherever they did.
 
     Raises:
-        NotApplicable: fewer than two places see the picture.
+        NotApplicable: fewer than two places see the picture, or the same part of it.
     """
     places, values = image_maps(trace)
     if len(places) < 2:
@@ -69,16 +70,22 @@ def contrast(
     maps = over_image(values[:, :, 0].mean(axis=1))
     distances = hellinger(maps)
     layers = [place.layer for place in places]
-    reading = [place for place, where in enumerate(places) if where.kind != "readout"]
+    visible = seen(trace)  # [place, token]
+    most = visible.sum(axis=1).max()
+    reading = [p for p, where in enumerate(places) if where.kind != "readout" and visible[p].sum() == most]
     last = reading[-1] if len(reading) > 1 else len(places) - 1
     if review is not None and review in layers:
         last = max(1, layers.index(review))
     later = last if late == "auto" else late
-    candidates = [p for p in range(later) if layers[p] in fusion] or list(range(later))
     for name, place in (("early", 0 if early == "auto" else early), ("late", later)):
         if not 0 <= place < len(places):
             raise NotApplicable(f"There is no {name} layer {place}; the picture is seen at {len(places)} places.")
-    others = candidates or [p for p in range(len(places)) if p != later]
+    alike = [p for p in range(len(places)) if p != later and np.array_equal(visible[p], visible[later])]
+    if early == "auto" and not alike:
+        raise NotApplicable("Contrast needs two layers whose answering row sees the same part of the picture.")
+    before = [p for p in alike if p < later]
+    candidates = [p for p in before if layers[p] in fusion] or before
+    others = candidates or alike
     earlier = max(others, key=lambda p: float(distances[p, later])) if early == "auto" else early
     labels = tuple(place.label for place in places)
     return Contrast(labels, earlier, later, tuple(candidates), distances, maps[later] - maps[earlier])

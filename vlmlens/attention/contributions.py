@@ -54,7 +54,7 @@ def contributions(trace: Trace, rows: Rows = "last") -> Contributions:
     record = trace.record(rows)
     if not record.parts:
         raise NotWatched("This trace kept no contributions; inspect again with Watch(contributions=True).")
-    present = tuple(s for s in Segment if (trace.segments == s).any())
+    present = trace.segments_of(rows)
     layers = sorted({place.layer for place in trace.places})
     norm, total, labels = [], [], []
     for layer in layers:

@@ -197,7 +197,7 @@ def refining(
     after: list[bool] = []
     control: list[list[bool]] = []
     for number, (picture, question, answer) in (progress or Progress()).over(enumerate(items), len(items), "question"):
-        trace = vlm.inspect(picture, question, watch=Watch(("last",), contributions=False))
+        trace = vlm.inspect(picture, question, watch=Watch(("last",), contributions=False), new_tokens=0)
         found = contrast(trace, early, late, fusion, review)
         refined = FORMS[form].refine(vlm, picture, question, trace, found, draws=draws, seed=number, **settings)
         right = [

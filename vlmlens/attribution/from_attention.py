@@ -10,6 +10,7 @@ from vlmlens.attention import (
     image_maps,
     relative,
     rollout,
+    seen,
     sink_parts,
     sinks,
     value_norms,
@@ -33,7 +34,9 @@ def raw(case: Case, progress: Progress) -> Map:
 def raw_map(trace: Trace) -> Map:
     """The attention that a trace holds, as a map. Raises NotApplicable where no row of the answer sees the picture."""
     places, values = _places(trace)
-    return Map("raw", _labels(places), values, SHARE, first=default_place(trace))
+    part = [places[i].label for i, visible in enumerate(seen(trace)) if not visible.all()]
+    note = f"A sliding window ends within the picture: {', '.join(part)}." if part else ""
+    return Map("raw", _labels(places), values, SHARE, first=default_place(trace), note=note)
 
 
 def sink_removed(case: Case, progress: Progress) -> Map:
@@ -47,7 +50,7 @@ def relative_map(case: Case, progress: Progress) -> Map:
     places, _ = _places(case.trace)
     asked = LAB_NEUTRAL if case.vlm.info.lab else NEUTRAL
     progress.step(0, "the neutral question")
-    found = relative(case.trace, case.vlm.inspect(case.picture, asked))[:, None].astype(np.float32)
+    found = relative(case.trace, case.vlm.inspect(case.picture, asked, new_tokens=0))[:, None].astype(np.float32)
     note = f"Neutral question: “{asked}”."
     unit = "times the attention under the neutral question"
     return Map("relative", _labels(places), found, unit, first=default_place(case.trace), note=note)

@@ -22,7 +22,7 @@ from vlmlens.errors import ModelError, NotApplicable
 from vlmlens.lab.draw import draw, render
 from vlmlens.lab.scenes import Scene
 from vlmlens.models.many import Batch, Pooling, Readings, pool, probability
-from vlmlens.models.record import Prepared, assemble, watched_rows
+from vlmlens.models.record import Prepared, Said, assemble, peaks, watched_rows
 from vlmlens.picture import encode_png, for_display, open_picture, picture_hash
 from vlmlens.progress import Progress
 from vlmlens.trace import Answer, Edit, Knockout, Segment, Site, Trace, Watch
@@ -30,6 +30,8 @@ from vlmlens.trace.capture import Kept, Recorder, recording
 
 if TYPE_CHECKING:
     from vlmlens.models.inside import Eyes
+
+MOST_NEW_TOKENS = 32
 
 Picture = Image.Image | np.ndarray | bytes | str | Path | Scene
 
@@ -150,9 +152,25 @@ class VLM(ABC):
         """How many branches of one pass fit in memory."""
         return self.variants_at_once
 
+    def say(
+        self,
+        prepared: Prepared,
+        watch: Watch | None,
+        most: int,
+        given: str | None = None,
+        progress: Progress | None = None,
+    ) -> Said | None:
+        """An answer of at most so many tokens, or the one that is given, and what was heard while it was said.
+
+        None where a model names an answer in one pass and says nothing after it.
+        """
+        return None
+
     def generate(self, prepared: Prepared) -> str:
         """The whole answer, where a model says more than one word; "" where it does not."""
-        return ""
+        with self.lock:
+            said = self.say(prepared, None, MOST_NEW_TOKENS)
+        return "" if said is None else said.text
 
     def listening(self) -> AbstractContextManager[object]:
         """What must be in place while the model computes, and is gone after it."""
@@ -161,43 +179,66 @@ class VLM(ABC):
     # From here on: the same for every model.
 
     def inspect(
-        self, picture: Picture, question: str, *, watch: Watch | None = None, edits: Sequence[Edit] = ()
+        self,
+        picture: Picture,
+        question: str,
+        *,
+        answer: str | None = None,
+        watch: Watch | None = None,
+        edits: Sequence[Edit] = (),
+        new_tokens: int = MOST_NEW_TOKENS,
+        progress: Progress | None = None,
     ) -> Trace:
         """Ask and record.
 
         Args:
             picture: anything that holds one: an image, an array, bytes, a path, a lab scene.
             question: as a person would type it.
-            watch: which rows to keep; by default the answer's row and the question's.
-            edits: interventions during the pass.
+            answer: scored in place of the model's own, where a model generates; as the model would write it, a leading
+                space included if it writes one.
+            watch: which rows to keep; by default the answer's and the question's.
+            edits: interventions during the pass; what follows the answer's first token is then not generated.
+            new_tokens: the most that a model generates; 0 for none, and the answer's first token alone.
+            progress: told of every token; may stop the work.
         """
         watch = watch or Watch()
         prepared = self.prepare(as_image(picture), question)
+        if answer is not None and edits:
+            raise NotApplicable("A given answer is scored without edits; leave out either.")
         with self.lock:
-            logits, recorder = self.run(prepared, watch, edits)
-            text = self.generate(prepared) if not edits else ""
-        sites = self.sites(prepared)
-        places, records = assemble(prepared, list(sites.values()), recorder.kept, watch)
+            said = None
+            if answer is not None or (new_tokens and not edits):
+                said = self.say(prepared, watch, new_tokens, answer, progress)
+            if said is None and answer is not None:
+                raise NotApplicable(
+                    f"Of {self.name} nothing is recorded after the answer's first word; no other answer can be scored."
+                )
+            if said is None:
+                logits, recorder = self.run(prepared, watch, edits)
+                text = "" if edits or not new_tokens else self.generate(prepared)
+                said = Said(self.rank(logits.softmax(-1)[0].double().numpy()), (recorder,), text)
+        places, records = assemble(prepared, list(self.sites(prepared).values()), said, watch)
         return Trace(
             model=self.name,
             revision=self.info.revision,
             question=prepared.question,
             picture=drawing(picture) if isinstance(picture, Scene) else encode_png(for_display(prepared.image)),
             picture_hash=picture_hash(prepared.image),
-            tokens=prepared.tokens,
-            segments=prepared.segments,
+            tokens=(*prepared.tokens, *said.tokens),
+            segments=np.append(prepared.segments, np.full(len(said.tokens), Segment.ANSWER, np.int8)),
             grid=prepared.grid,
             places=places,
-            answers=self.rank(logits.softmax(-1)[0].double().numpy()),
-            text=text,
+            answers=said.answers,
+            text=said.text,
             rows=records,
-            peaks=np.stack([peak.cpu().numpy() for _, peak in sorted(recorder.peaks.items())]),
+            peaks=peaks(said, prepared.length + len(said.tokens)),
+            steps=said.steps,
         )
 
-    def run(self, prepared: Prepared, watch: Watch | None, edits: Sequence[Edit] = ()) -> tuple[Tensor, Recorder]:
-        """One forward pass: logits float32 [variant, candidate] on the CPU, and what the recorder kept."""
+    def recorder(self, prepared: Prepared, watch: Watch | None, edits: Sequence[Edit] = ()) -> Recorder:
+        """What listens to a pass over what is prepared."""
         sites = self.sites(prepared)
-        recorder = Recorder(
+        return Recorder(
             sites,
             prepared.segments,
             {site.name: watched_rows(site, prepared, watch) for site in sites.values()} if watch else {},
@@ -205,6 +246,10 @@ class VLM(ABC):
             edits=edits,
             after=self.after,
         )
+
+    def run(self, prepared: Prepared, watch: Watch | None, edits: Sequence[Edit] = ()) -> tuple[Tensor, Recorder]:
+        """One forward pass: logits float32 [variant, candidate] on the CPU, and what the recorder kept."""
+        recorder = self.recorder(prepared, watch, edits)
         variants = max((len(e.keys) for e in edits if isinstance(e, Knockout) and e.keys.ndim == 2), default=1)
         with torch.inference_mode(), self.listening(), recording(recorder):
             return self.logits(prepared, variants).float().cpu(), recorder

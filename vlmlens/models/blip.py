@@ -21,7 +21,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from vlmlens.errors import NotApplicable
-from vlmlens.models.base import Picture
+from vlmlens.models.base import MOST_NEW_TOKENS, Picture
 from vlmlens.models.bert import BertVLM, asked
 from vlmlens.models.beside import Beside
 from vlmlens.models.inside import Eyes
@@ -31,8 +31,6 @@ from vlmlens.models.record import Prepared
 from vlmlens.trace import Grid, Segment, Site
 from vlmlens.trace.capture import Recorder, changed, entering, leaving, recording
 from vlmlens.trace.overhear import overhear
-
-MOST_NEW_TOKENS = 32
 
 
 class BlipVLM(BertVLM):
@@ -67,7 +65,7 @@ class BlipVLM(BertVLM):
             tokens=(
                 "picture",
                 *(f"patch {i + 1}" for i in range(shape[0] * shape[1])),
-                *self.tokenizer.convert_ids_to_tokens(words["input_ids"][0].tolist()),
+                *map(self.text_of, words["input_ids"][0].tolist()),
             ),
             segments=segments,
             grid=Grid.regular(shape, range(1, image.shape[1]), picture.size, (0.0, 0.0, *seen)),

@@ -13,8 +13,17 @@ FEW_TOKENS = 256
 
 def merged(processor: Any, config: Any, detail: Detail) -> None:
     """Qwen: the picture is scaled down to so many tokens. Its makers advise a bound like MOST_TOKENS (model card)."""
+    _bound(processor.image_processor, detail, 1)
+
+
+def framed(processor: Any, config: Any, detail: Detail) -> None:
+    """GLM: likewise, but its bounds count a picture's pixels once for every frame that it is made to be."""
     images = processor.image_processor
-    token = (images.patch_size * images.merge_size) ** 2  # pixels
+    _bound(images, detail, images.temporal_patch_size)
+
+
+def _bound(images: Any, detail: Detail, frames: int) -> None:
+    token = frames * (images.patch_size * images.merge_size) ** 2  # pixels
     most = (FEW_TOKENS if detail == "low" else MOST_TOKENS) * token
     size = dict(images.size)
     images.size = size | {

@@ -1,6 +1,8 @@
 """Where a model computes, and how precisely."""
 
 import os
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -9,6 +11,23 @@ from vlmlens.errors import ModelError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 SHORT = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+BITS = {"8bit": 8, "4bit": 4}
+CHOICES = ("auto", *DTYPES, *BITS)
+
+
+@dataclass(frozen=True)
+class Precision:
+    """What weights are kept in and computed in; with `bits` linear maps are kept in fewer, by bitsandbytes."""
+
+    dtype: torch.dtype
+    bits: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.bits}bit" if self.bits else str(self.dtype).removeprefix("torch.")
+
+    @property
+    def itemsize(self) -> int:
+        return self.dtype.itemsize
 
 
 def pick_device(device: str) -> torch.device:
@@ -29,12 +48,25 @@ def devices() -> list[torch.device]:
     return [*found, torch.device("cpu")]
 
 
-def pick_dtype(dtype: str) -> torch.dtype | None:
-    """The precision of this name; None for "auto", see `fit.choose_dtype`. Raises ModelError."""
+def pick_precision(dtype: str, device: torch.device) -> Precision | None:
+    """The precision of this name; None for "auto", see `fit.choose`. Raises ModelError with what to install."""
     name = SHORT.get(dtype, dtype)
-    if name not in DTYPES and name != "auto":
-        raise ModelError(f"There is no dtype “{dtype}”; use auto, {', '.join((*SHORT, *DTYPES))}.")
-    return DTYPES.get(name)
+    if name not in CHOICES:
+        raise ModelError(f"There is no dtype “{dtype}”; use {', '.join((*CHOICES, *SHORT))}.")
+    if name == "auto":
+        return None
+    if name in DTYPES:
+        return Precision(DTYPES[name])
+    if device.type != "cuda":
+        raise ModelError(f"{name} needs a CUDA GPU, and this would load on {device.type}; use bfloat16 there.")
+    if lacks := bitsandbytes_lacks():
+        raise ModelError(f"{name} needs packages that are not here: `pip install {lacks}`, then start again.")
+    return Precision(torch.bfloat16, BITS[name])
+
+
+def bitsandbytes_lacks() -> str:
+    """The packages that are missing for 8 and 4 bits, by name; "" where all are here."""
+    return " ".join(name for name in ("bitsandbytes", "accelerate") if find_spec(name) is None)
 
 
 def free_memory(device: torch.device) -> int | None:

@@ -31,6 +31,10 @@ class Row:
     towers: tuple[str, ...] = ()  # config.vision_config.model_type, likewise
     processor: str = ""  # its class, where it is to be loaded without the half that reads videos
     detail: Callable[[Any, Any, Detail], None] | None = None  # sets (processor, config); None: every picture alike
+    prompt: str = "{question}"  # used where the processor brings no chat template
+    options: Mapping[str, Any] = field(default_factory=dict)  # for the processor, at every call
+    head: str = "lm_head"  # from the last states to the logits
+    beside: bool = False  # whether the prompt does not hold the picture's tokens: one a patch, and one for a whole
 
     def fits(self, config: Mapping[str, Any]) -> bool:
         """Whether a config, as a config.json holds it, is one of this row."""
@@ -52,20 +56,17 @@ class Family(Row):
 
     reader: str = "huggingface:HuggingFaceVLM"
     projector: str  # its output: the image tokens [picture, token, width] as they enter the decoder
-    prompt: str  # used where the processor brings no chat template
     grid: Callable[[Mapping[str, Any], Any, Any, tuple[int, int]], Grid]
     # (inputs, processor, positions of the image tokens, size of the first picture) -> where that one's lie
     canvas: Callable[[Mapping[str, Any], Any, Grid], Canvas] = canvas.tiled
     layer: str = "model.language_model.layers.{i}"  # a decoder layer, whose input states can be replaced
     attention: str = "model.language_model.layers.{i}.self_attn"  # its attention module
     norm: str = "model.language_model.norm"  # after the last layer
-    head: str = "lm_head"  # from there to the logits
     after: str = ""  # a norm of what attention writes, between it and the residual stream
     cap: str = ""  # attribute of config.text_config: logits are bent to lie within it on both sides
     image_token_id: str = "image_token_id"  # attribute of the config
     placeholder: str = ""  # what stands for a picture in a prompt, where the image token does not
     layers: Callable[[Any], int] = decoder_layers  # config -> how many there are
-    options: Mapping[str, Any] = field(default_factory=dict)  # for the processor, at every call
     written: Callable[[str, Any], str] | None = None
     # (prompt, tokenizer) -> what the processor makes of it before it repeats the image token
     causal: bool = True  # whether what comes before a position never reads it, but for the picture's tokens each other
@@ -212,6 +213,18 @@ FAMILIES = {
             whole_from=lambda config: len(config.vision_config.deepstack_visual_indexes),
             **QWEN,
         ),
+        Family(
+            name="GLM-4.1V",
+            model_type="glm4v",
+            projector="model.visual.merger",
+            prompt="[gMASK]<sop><|user|>\n<|begin_of_image|><|image|><|end_of_image|>{question}<|assistant|>\n",
+            grid=grids.merged,
+            canvas=canvas.merged,
+            detail=detail.framed,
+            after="model.language_model.layers.{i}.post_self_attn_layernorm",
+            processor="Glm4vProcessor",
+            alike=False,
+        ),
         Family(name="Idefics3", model_type="idefics3", **IDEFICS),
         Family(name="SmolVLM", model_type="smolvlm", **IDEFICS),
     )
@@ -227,6 +240,8 @@ STREAMS = {
             reader="blip:BlipVLM",
             architecture="BlipForQuestionAnswering",
             implementation="eager",
+            head="text_decoder.cls.predictions.decoder",
+            beside=True,
         ),
         Family(
             name="Mllama",
@@ -238,6 +253,7 @@ STREAMS = {
             options={"add_special_tokens": False},  # the processor or the chat template writes the first token
             written=first_token_written,
             grid=grids.cornered,
+            beside=True,
             alike=False,
             second=False,
         ),
@@ -248,6 +264,8 @@ STREAMS = {
             reader="vilt:ViltVLM",
             architecture="ViltForQuestionAnswering",
             implementation="eager",
+            head="classifier",
+            beside=True,
         ),
     )
 }

@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from vlmlens.errors import NotApplicable, QuestionError, first_line
-from vlmlens.models.base import Picture
+from vlmlens.models.base import MOST_NEW_TOKENS, Picture
 from vlmlens.models.inside import Eyes
 from vlmlens.models.loading import Opened
 from vlmlens.models.many import Batch
@@ -29,7 +29,6 @@ from vlmlens.trace import Edit, Grid, Segment, Site, Watch
 from vlmlens.trace.capture import Recorder, changed, entering, leaving
 from vlmlens.trace.segments import lattice
 
-MOST_NEW_TOKENS = 32
 GIVEN = ("image", "input_ids", "attention_mask")
 
 
@@ -64,7 +63,7 @@ class FlorenceVLM(Pretrained):
             tokens=(
                 "picture",
                 *(f"patch {i + 1}" for i in range(patches - 1)),
-                *self.tokenizer.convert_ids_to_tokens([*ids.tolist()[patches:], *self.begin]),
+                *map(self.text_of, [*ids.tolist()[patches:], *self.begin]),
             ),
             segments=segments,
             grid=self._grid(inputs["pixel_values"].shape[-2:], shape, picture.size),

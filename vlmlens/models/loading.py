@@ -1,24 +1,22 @@
 """From a name to a model in memory: its files, its family, its processor, its weights."""
 
 import threading
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-import transformers
 from safetensors import safe_open
-from transformers import AutoConfig, AutoModelForImageTextToText
+from transformers import AutoConfig, BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
 
-from vlmlens.errors import ModelError, UserError, first_line
+from vlmlens.errors import ModelError, UserError, first_line, forget_frames
 from vlmlens.models import cache
 from vlmlens.models.detail import Detail
-from vlmlens.models.device import pick_device, pick_dtype
+from vlmlens.models.device import pick_device, pick_precision
 from vlmlens.models.families import ROWS, Row, family_of, known, parts
-from vlmlens.models.fit import GIB, choose_dtype
+from vlmlens.models.fit import GIB, SPREAD, WHOLE, Fit, check_fit, model_class
 from vlmlens.models.processor import load_processor
 from vlmlens.models.source import Files, check_weights, find
 from vlmlens.progress import Progress
@@ -54,45 +52,41 @@ def open_model(
     Raises ModelError, or Cancelled; either way nothing that was half loaded is kept.
     """
     progress = progress or Progress()
-    placed, asked = pick_device(device), pick_dtype(dtype)
+    placed = pick_device(device)
+    asked = pick_precision(dtype, placed)
     files = find(name, revision, progress)
     family, config = read_family(files)
     check_weights(files)
     sizes = tensor_sizes(files)
     try:
         with _loading:
-            kind = model_class(family)
-            precision = choose_dtype(config, placed, asked, kind)
             processor = load_processor(str(files.folder), family.processor)
             if family.detail is not None:
                 family.detail(processor, config, detail)
+            where = placement(check_fit(config, processor, family, placed, asked), placed, family)
             with watched_reading(sizes, progress):
-                model, loading = kind.from_pretrained(
+                model, loading = model_class(family).from_pretrained(
                     files.folder,
                     config=config,
                     attn_implementation=family.implementation,
                     use_safetensors=True,
                     trust_remote_code=False,
-                    dtype=precision,
                     output_loading_info=True,
+                    **where,
                 )
-            progress.step(1.0, f"moving it to {placed}")
-            model = model.to(placed)
+            if "device_map" not in where:
+                progress.step(1.0, f"moving it to {placed}")
+                model = model.to(placed)
     except UserError as error:
-        forget(error)
+        forget_frames(error)
         raise
     except Exception as error:  # on a broken file these libraries raise whatever they stumble over
-        forget(error)
+        forget_frames(error)
         raise ModelError(f"“{name}” could not be loaded: {first_line(error)}") from error
     if absent := sorted(loading["missing_keys"]):  # transformers would make them up
         raise ModelError(f"The weights in “{name}” lack {absent[0]}; download them again.")
     model.requires_grad_(False).eval()
     return Opened(name, family, config, processor, model, files.revision, placed)
-
-
-def model_class(family: Row) -> Any:
-    """The class of transformers' that loads a family's models."""
-    return getattr(transformers, family.architecture) if family.architecture else AutoModelForImageTextToText
 
 
 def read_family(files: Files) -> tuple[Row, Any]:
@@ -125,6 +119,23 @@ def read_family(files: Files) -> tuple[Row, Any]:
         f"{name} is a “{config.model_type}” model made of a “{decoder}” decoder and a “{tower}” vision tower; "
         f"this version knows {' and '.join(alike)}, which are made of others."
     )
+
+
+def placement(fit: Fit, device: torch.device, family: Row) -> dict[str, Any]:
+    """What `from_pretrained` is told of precision and place."""
+    told: dict[str, Any] = {"dtype": fit.precision.dtype}
+    if fit.precision.bits is not None:
+        told["device_map"] = {"": device}
+        told["quantization_config"] = BitsAndBytesConfig(
+            load_in_8bit=fit.precision.bits == 8,
+            load_in_4bit=fit.precision.bits == 4,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_compute_dtype=fit.precision.dtype,
+            llm_int8_skip_modules=[family.head, *WHOLE],
+        )
+    if fit.device == SPREAD:
+        told["device_map"] = "auto"
+    return told
 
 
 def tensor_sizes(files: Files) -> dict[str, tuple[str, int]]:
@@ -176,10 +187,3 @@ def watched_reading(sizes: dict[str, tuple[str, int]], progress: Progress) -> It
         yield
     finally:
         transformers_logging.set_tqdm_hook(before)
-
-
-def forget(error: BaseException | None) -> None:
-    """Let go of what the frames of an error hold, a half-loaded model above all."""
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__cause__ or error.__context__

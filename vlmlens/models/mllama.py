@@ -17,14 +17,15 @@ from PIL import Image
 from torch import Tensor, nn
 
 from vlmlens.errors import ModelError, NotApplicable
-from vlmlens.models.base import VLM, Picture
+from vlmlens.models.base import MOST_NEW_TOKENS, VLM, Picture
 from vlmlens.models.beside import Beside
-from vlmlens.models.huggingface import MOST_NEW_TOKENS, HuggingFaceVLM
+from vlmlens.models.huggingface import HuggingFaceVLM
 from vlmlens.models.inside import Eyes
 from vlmlens.models.loading import Opened
 from vlmlens.models.many import Batch
 from vlmlens.models.record import Prepared
-from vlmlens.trace import Segment, Site
+from vlmlens.progress import Progress
+from vlmlens.trace import Segment, Site, Watch
 from vlmlens.trace.capture import entering, leaving
 
 ASKED = ("input_ids", "attention_mask", "cross_attention_mask")  # what the words bring, [item, position, ...]
@@ -56,7 +57,7 @@ class MllamaVLM(HuggingFaceVLM):
             question=question,
             image=picture,
             inputs={**inputs, "cross_attention_states": image},
-            tokens=(*named, *self.tokenizer.convert_ids_to_tokens(ids.tolist())),
+            tokens=(*named, *map(self.text_of, ids.tolist())),
             segments=np.concatenate([np.full(patches, Segment.IMAGE, np.int8), self._words(ids, prompt, question)]),
             grid=grid,
             aside=tuple(np.setdiff1d(np.arange(patches), grid.positions).tolist()),
@@ -105,6 +106,17 @@ class MllamaVLM(HuggingFaceVLM):
             return found[:, -1]
 
         return logits
+
+    def say(
+        self,
+        prepared: Prepared,
+        watch: Watch | None,
+        most: int,
+        given: str | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """What follows the answer's first token is generated and not recorded."""
+        return None
 
     def generate(self, prepared: Prepared) -> str:
         given = {name: prepared.inputs[name] for name in (*ASKED, *SHOWN)}

@@ -1,5 +1,6 @@
 """What all pretrained models share: what was loaded, which questions may be asked, how answers are ranked and named."""
 
+from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
@@ -16,6 +17,7 @@ from vlmlens.lab.text import known_words
 from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
 from vlmlens.models.detail import Detail
 from vlmlens.models.loading import Opened, open_model
+from vlmlens.models.processor import token_text
 from vlmlens.progress import Progress
 from vlmlens.trace import Answer
 from vlmlens.trace.capture import attend
@@ -37,6 +39,7 @@ class Pretrained(VLM):
         self.family: Any = opened.family
         self.processor, self.model = opened.processor, opened.model
         self.tokenizer = self.processor.tokenizer
+        self.text_of = cache(partial(token_text, self.tokenizer))
         self.info = ModelInfo(
             name or opened.source,
             self.family.name,
@@ -52,7 +55,11 @@ class Pretrained(VLM):
 
     def rank(self, probabilities: np.ndarray) -> tuple[Answer, ...]:
         order = np.argsort(-probabilities, kind="stable")[:RANKED]
-        return tuple(Answer(self.tokenizer.decode([i]).strip() or "␣", float(probabilities[i]), int(i)) for i in order)
+        return tuple(self._named(int(i), probabilities) for i in order)
+
+    def _named(self, candidate: int, probabilities: np.ndarray) -> Answer:
+        """A token as an answer."""
+        return Answer(self.text_of(candidate), float(probabilities[candidate]), candidate)
 
     def answer_text(self, candidate: int) -> str:
         return str(self.tokenizer.decode([candidate])).strip().lower()

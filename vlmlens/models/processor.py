@@ -1,4 +1,7 @@
-"""Processors from a folder or the hub; those that also read videos come without that half, which needs torchvision."""
+"""Processors from a folder or the hub, and how their tokens read.
+
+Those that also read videos come without that half, which needs torchvision.
+"""
 
 from functools import cache
 from typing import Any
@@ -11,6 +14,14 @@ def load_processor(source: str, name: str = "") -> Any:
     """The processor in `source`; with `name`, as that class of transformers' and without its video half."""
     kind = still(name) if name else AutoProcessor
     return kind.from_pretrained(source, trust_remote_code=False)
+
+
+def token_text(tokenizer: Any, token: int) -> str:
+    """A token as people read it: without the sign for a space before it, and with signs for blanks alone."""
+    text = str(tokenizer.decode([token]))
+    if not text or "\ufffd" in text:  # a part of a letter
+        return str(tokenizer.convert_ids_to_tokens(token))
+    return text.strip() or ("⏎" if "\n" in text else "␣")
 
 
 @cache

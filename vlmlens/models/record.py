@@ -1,14 +1,17 @@
-"""From what the attention sites of one pass kept to the rows of a trace."""
+"""From what the attention sites of an answer's passes kept to the rows of a trace."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 
-from vlmlens.trace import Grid, Place, RowRecord, Segment, Site, Watch
-from vlmlens.trace.capture import Kept
+from vlmlens.trace import Answer, Grid, Place, RowRecord, Segment, Site, Step, Watch
+from vlmlens.trace.capture import Kept, Recorder
+
+Mix = tuple[int, np.ndarray]  # the position of a row, and how much of each position's [position + 1] it is made of
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +39,25 @@ class Prepared:
         return self.length if pools(self) else self.length - 1
 
 
+@dataclass(frozen=True, eq=False)
+class Said:
+    """What a model answered, and what was heard of every pass."""
+
+    answers: tuple[Answer, ...]  # to begin with, most probable first
+    passes: tuple[Recorder, ...]  # the prompt's, then one for each token after the first
+    text: str = ""  # the whole answer, where the model generates
+    tokens: tuple[str, ...] = ()  # of the answer
+    steps: tuple[Step, ...] = ()  # one a token
+
+
 def watched_rows(site: Site, prepared: Prepared, watch: Watch) -> tuple[int, ...]:
     """The token positions whose attention a site must keep for the rows that a watch asks for."""
     wanted: set[int] = set()
     if "last" in watch.rows:
         # Where a readout pools a stream, the answer's row is made from all rows of that stream.
         wanted |= set(site.queries) if site.kind == "readout" or pools(prepared) else {prepared.length - 1}
+    if "answer" in watch.rows and not pools(prepared):
+        wanted.add(prepared.length - 1)  # produces the answer's first token
     if "question" in watch.rows:
         wanted |= set(np.flatnonzero(prepared.segments == Segment.QUESTION).tolist())
     return tuple(position for position in site.queries if position in wanted)
@@ -53,13 +69,14 @@ def pools(prepared: Prepared) -> bool:
 
 
 def assemble(
-    prepared: Prepared, sites: Sequence[Site], kept: Mapping[str, Kept], watch: Watch
+    prepared: Prepared, sites: Sequence[Site], said: Said, watch: Watch
 ) -> tuple[tuple[Place, ...], dict[str, RowRecord]]:
     """From what sites kept to the places and row records of a trace."""
     grouped: dict[tuple[int, str], list[Site]] = {}
     for site in sites:
         grouped.setdefault((site.layer, site.kind), []).append(site)
     image = set(np.flatnonzero(prepared.segments == Segment.IMAGE).tolist())
+    kept = said.passes[0].kept
     places = tuple(
         Place(
             layer,
@@ -70,56 +87,125 @@ def assemble(
         )
         for (layer, _), group in grouped.items()
     )
-    groups = list(grouped.values())
-    records = {}
+    mixes = _mixes(prepared, sites, said, watch)
+    length = prepared.length + len(said.tokens)
+    empty = _Joined.nothing(next(iter(kept.values())), length) if mixes else None
+    slices: dict[str, list[tuple[np.ndarray, ...]]] = {name: [] for name in mixes}
+    for group in grouped.values():
+        found = [_Joined.of(site, said.passes, length) for site in group if site.name in kept]
+        for name, rows in mixes.items():
+            assert empty is not None
+            slices[name].append(_mixed(found or [empty], rows))
+    return places, {
+        name: RowRecord(tuple(position for position, _ in rows), *zip(*slices[name], strict=True))
+        for name, rows in mixes.items()
+    }
+
+
+def peaks(said: Said, length: int) -> np.ndarray:
+    """Largest activations entering each layer, float32 [layer, position]; 0 for a token that enters none, the last."""
+    layers = sorted(said.passes[0].peaks)
+    heard = [torch.stack([heard.peaks[layer] for layer in layers]).cpu().numpy() for heard in said.passes]
+    found = np.concatenate(heard, axis=1)
+    return np.pad(found, ((0, 0), (0, length - found.shape[1])))
+
+
+def _mixes(prepared: Prepared, sites: Sequence[Site], said: Said, watch: Watch) -> dict[str, list[Mix]]:
+    """The rows of a trace, as weighted sums of kept query positions."""
+    length = prepared.length + len(said.tokens)
+
+    def alone(position: int) -> Mix:
+        weights = np.zeros(length + 1)
+        weights[position] = 1.0
+        return position, weights
+
+    mixes: dict[str, list[Mix]] = {}
     if "last" in watch.rows:
-        weights = np.zeros(prepared.length + 1)
-        weights[prepared.row] = 1.0
+        position, weights = alone(prepared.row if prepared.row < prepared.length else length)
         readouts = [site for site in sites if site.kind == "readout"]  # each layer of a decoder is one
         for readout in readouts:
-            pooled = kept[readout.name].attention[0][:, -1].mean(dim=0).double().cpu().numpy()
+            pooled = said.passes[0].kept[readout.name].attention[0][:, -1].mean(dim=0).double().cpu().numpy()
             weights[list(readout.keys)] += pooled / len(readouts)
-        records["last"] = _record([(prepared.row, weights)], groups, kept, prepared.length)
+        mixes["last"] = [(position, weights)]
     if "question" in watch.rows:
-        rows = []
-        for token in np.flatnonzero(prepared.segments == Segment.QUESTION):
-            one = np.zeros(prepared.length + 1)
-            one[token] = 1.0
-            rows.append((int(token), one))
-        if any(token in site.queries for token, _ in rows for site in sites):
-            records["question"] = _record(rows, groups, kept, prepared.length)
-    return places, records
+        asked = np.flatnonzero(prepared.segments == Segment.QUESTION).tolist()
+        if any(token in site.queries for token in asked for site in sites):
+            mixes["question"] = [alone(token) for token in asked]
+    if "answer" in watch.rows and said.tokens:
+        mixes["answer"] = [alone(prepared.length - 1 + step) for step in range(len(said.tokens))]
+    return mixes
 
 
-def _record(
-    rows: Sequence[tuple[int, np.ndarray]], groups: Sequence[Sequence[Site]], kept: Mapping[str, Kept], length: int
-) -> RowRecord:
-    """Rows as weighted sums of kept query positions: weights [position + 1], the last for a readout."""
-    attention, visible, parts, update = [], [], [], []
-    for group in groups:
-        sample = kept[group[0].name] if group[0].name in kept else next(iter(kept.values()))
+@dataclass(frozen=True, eq=False)
+class _Joined:
+    """What one site kept in all passes, by position."""
+
+    queries: np.ndarray  # int [row]
+    attention: np.ndarray  # [head, row, position]
+    visible: np.ndarray  # bool [row, position]
+    parts: np.ndarray | None  # [row, segment, width]
+    update: np.ndarray | None  # [row, width]
+
+    @classmethod
+    def of(cls, site: Site, passes: Sequence[Recorder], length: int) -> "_Joined":
+        heard = [(one.placed(site), one.kept[site.name]) for one in passes if site.name in one.kept]
+        kept = [found for _, found in heard]
+        queries = [np.asarray(where.queries)[found.rows.cpu().numpy()] for where, found in heard]
+        rows = sum(map(len, queries))
+        attention = np.zeros((kept[0].attention.shape[1], rows, length), np.float32)
+        visible = np.zeros((rows, length), bool)
+        start = 0
+        for where, found in heard:
+            part, keys = slice(start, start + len(found.rows)), list(where.keys)
+            attention[:, part, keys] = found.attention[0].cpu().numpy()
+            visible[part, keys] = found.visible[0].cpu().numpy()
+            start = part.stop
+        return cls(
+            np.concatenate(queries),
+            attention,
+            visible,
+            *_written(kept),
+        )
+
+    @classmethod
+    def nothing(cls, sample: Kept, length: int) -> "_Joined":
+        """Of no row, in the shape of others."""
         heads = sample.attention.shape[1]
-        a = np.zeros((heads, len(rows), length), np.float32)
-        v = np.zeros((len(rows), length), bool)
-        p = u = None
-        if sample.parts is not None and sample.update is not None:
-            p = np.zeros((len(rows), *sample.parts.shape[2:]), np.float32)
-            u = np.zeros((len(rows), sample.update.shape[-1]), np.float32)
-        for site in group:
-            if site.name not in kept:
+        parts, update = (
+            None if states is None else states[0, :0].float().cpu().numpy() for states in (sample.parts, sample.update)
+        )
+        return cls(
+            np.zeros(0, int), np.zeros((heads, 0, length), np.float32), np.zeros((0, length), bool), parts, update
+        )
+
+
+def _written(kept: Sequence[Kept]) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Parts and updates of the rows of all passes, written at once: a large matrix is cast once, and not every step."""
+    first, *others = kept
+    if first.mixed is None or first.read is None or first.writing is None:
+        return None, None
+    writing = first.writing.for_all([found.writing for found in others if found.writing is not None])
+    mixed = torch.cat([found.mixed for found in kept if found.mixed is not None], dim=1)
+    read = torch.cat([found.read for found in kept if found.read is not None], dim=1)
+    return writing.write(mixed)[0].cpu().numpy(), writing.write(read)[0].cpu().numpy()
+
+
+def _mixed(found: Sequence[_Joined], rows: Sequence[Mix]) -> tuple[np.ndarray, ...]:
+    """One place's arrays of a RowRecord."""
+    sample = found[0]
+    attention = np.zeros((len(sample.attention), len(rows), sample.attention.shape[-1]), np.float32)
+    visible = np.zeros(attention.shape[1:], bool)
+    parts = None if sample.parts is None else np.zeros((len(rows), *sample.parts.shape[1:]), np.float32)
+    update = None if sample.update is None else np.zeros((len(rows), *sample.update.shape[1:]), np.float32)
+    for site in found:
+        for line, (_, weights) in enumerate(rows):
+            share = weights[site.queries].astype(np.float32)
+            used = np.flatnonzero(share)
+            if not len(used):
                 continue
-            found = kept[site.name]
-            queries = np.asarray(site.queries)[found.rows.cpu().numpy()]
-            mix = np.stack([weights[queries] for _, weights in rows]).astype(np.float32)  # [row, kept row]
-            keys = list(site.keys)
-            a[:, :, keys] += np.einsum("rq,hqk->hrk", mix, found.attention[0].cpu().numpy())
-            v[:, keys] |= (mix @ found.visible[0].cpu().numpy().astype(np.float32)) > 0
-            if p is not None and u is not None and found.parts is not None and found.update is not None:
-                p += np.einsum("rq,qsw->rsw", mix, found.parts[0].cpu().numpy())
-                u += mix @ found.update[0].cpu().numpy()
-        attention.append(a)
-        visible.append(v)
-        if p is not None and u is not None:
-            parts.append(p)
-            update.append(u)
-    return RowRecord(tuple(p for p, _ in rows), tuple(attention), tuple(visible), tuple(parts), tuple(update))
+            attention[:, line] += np.einsum("q,hqk->hk", share[used], site.attention[:, used])
+            visible[line] |= site.visible[used].any(axis=0)
+            if parts is not None and update is not None and site.parts is not None and site.update is not None:
+                parts[line] += np.einsum("q,qsw->sw", share[used], site.parts[used])
+                update[line] += share[used] @ site.update[used]
+    return (attention, visible) if parts is None or update is None else (attention, visible, parts, update)

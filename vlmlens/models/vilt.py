@@ -49,7 +49,7 @@ class ViltVLM(BertVLM):
             image, seen = self._look(pixels, real)
         patch = self.model.config.patch_size
         shape = pixels.shape[-2] // patch, pixels.shape[-1] // patch
-        named = self.tokenizer.convert_ids_to_tokens(words["input_ids"][0].tolist())
+        named = list(map(self.text_of, words["input_ids"][0].tolist()))
         of_words = np.where(words["added"][0].cpu().numpy(), Segment.INSTRUCTION, Segment.QUESTION)
         return Prepared(
             question=question,
@@ -90,9 +90,9 @@ class ViltVLM(BertVLM):
         cells = (down[:, None] * columns + across).to(pixels.device)[None, None]
         return Eyes(pixels, cells, logits, self.entrance)
 
-    def rank(self, probabilities: np.ndarray) -> tuple[Answer, ...]:
-        order = np.argsort(-probabilities, kind="stable")
-        return tuple(Answer(self._label(i), float(probabilities[i]), int(i)) for i in order)
+    def _named(self, candidate: int, probabilities: np.ndarray) -> Answer:
+        """An answer of the config's list."""
+        return Answer(self._label(candidate), float(probabilities[candidate]), candidate)
 
     def answer_text(self, candidate: int) -> str:
         return self._label(candidate).lower()

@@ -2,7 +2,7 @@
 
 from vlmlens.trace.file import open_trace, save_trace, trace_bytes
 from vlmlens.trace.segments import Grid, Segment
-from vlmlens.trace.trace import Answer, Place, RowRecord, Trace
+from vlmlens.trace.trace import Answer, Place, RowRecord, Step, Trace
 from vlmlens.trace.watch import Branch, Edit, Knockout, Replace, Rows, Scale, Site, Watch
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Scale",
     "Segment",
     "Site",
+    "Step",
     "Trace",
     "Watch",
     "open_trace",

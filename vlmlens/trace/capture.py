@@ -12,7 +12,7 @@ cannot change an answer. Recorders live in a ContextVar: two threads on one mode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -21,18 +21,6 @@ from torch.nn import functional as F
 
 from vlmlens.trace.segments import Segment
 from vlmlens.trace.watch import Branch, Edit, Knockout, Scale, Site
-
-
-@dataclass(frozen=True, eq=False)
-class Kept:
-    """What the watched rows of one site did in one forward pass."""
-
-    rows: Tensor  # [row], indices into the site's queries
-    attention: Tensor  # [batch, head, row, key]
-    visible: Tensor  # [batch, row, key], bool
-    parts: Tensor | None  # [batch, row, segment, width]: the update, told apart by the segment it came from
-    update: Tensor | None  # [batch, row, width]: the update itself, from the output of attention, without bias
-    sinks: bool = False  # whether learned sinks, which are no key, take a part of each row
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +53,37 @@ class Writing:
         """Of vectors [..., head * width of a head], float32 [..., width], not yet scaled."""
         return read.float() @ self.matrix.float().T * self.gain
 
+    def write(self, read: Tensor) -> Tensor:
+        """What each row writes of what it read: [batch, row, ..., head * width of a head] to [..., width], float32."""
+        return self.project(read) * self.scale.view(*self.scale.shape[:2], *[1] * (read.ndim - 2))
+
+    def for_all(self, others: "Sequence[Writing]") -> "Writing":
+        """For this one's rows and then those of other passes through the same module."""
+        return replace(self, scale=torch.cat([self.scale, *(other.scale for other in others)], dim=1))
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What the watched rows of one site did in one forward pass."""
+
+    rows: Tensor  # [row], indices into the site's queries
+    attention: Tensor  # [batch, head, row, key]
+    visible: Tensor  # [batch, row, key], bool
+    mixed: Tensor | None  # [batch, row, segment, heads]: what all heads read, told apart by the segment it came from
+    read: Tensor | None  # [batch, row, heads]: what they read, from the output of attention
+    writing: Writing | None  # how these rows write it to the residual stream; it waits until somebody asks
+    sinks: bool = False  # whether learned sinks, which are no key, take a part of each row
+
+    @property
+    def parts(self) -> Tensor | None:
+        """The update, told apart by the segment it came from, float32 [batch, row, segment, width]."""
+        return None if self.writing is None or self.mixed is None else self.writing.write(self.mixed)
+
+    @property
+    def update(self) -> Tensor | None:
+        """The update itself, without bias, float32 [batch, row, width]."""
+        return None if self.writing is None or self.read is None else self.writing.write(self.read)
+
 
 @dataclass(frozen=True, eq=False)
 class Flow:
@@ -91,10 +110,23 @@ class Recorder:
     kept: dict[str, Kept] = field(default_factory=dict)
     flows: dict[str, Flow] = field(default_factory=dict)
     peaks: dict[int, Tensor] = field(default_factory=dict)  # layer -> [position], of the first variant
+    step: int | None = None  # the position of the only query, where a cache holds what came before it
 
     @property
     def watching(self) -> bool:
         return bool(self.rows)  # also where no site has the rows that were asked for
+
+    def following(self, step: int, watched: bool) -> "Recorder":
+        """One for the pass that generates from position `step`; its row is kept where `watched`."""
+        rows = {name: (step,) if watched else () for name in self.rows}
+        return replace(self, rows=rows, step=step, kept={}, flows={}, peaks={})
+
+    def placed(self, site: Site) -> Site:
+        """A site with the positions that this pass has at it."""
+        if self.step is None:
+            return site
+        keys = site.keys if site.kind == "cross" else range(self.step + 1)
+        return replace(site, queries=(self.step,), keys=keys)
 
     def knockouts(self, site: Site, device: torch.device) -> Tensor | None:
         """Blocked edges of a site, bool [variant, query, key], or None where nothing is blocked."""
@@ -176,6 +208,11 @@ def recording(recorder: Recorder) -> Iterator[Recorder]:
         yield recorder
     finally:
         _active.reset(token)
+
+
+def hand_over(recorder: Recorder) -> None:
+    """From now on `recorder` hears this thread in place of the one before, until the block of `recording` ends."""
+    _active.set(recorder)
 
 
 def entering(layer: int, states: Tensor, positions: Sequence[int]) -> Tensor:
@@ -265,6 +302,7 @@ def attend(
     output = _output(call, dropout if module.training else 0.0)
 
     if recorder is not None and site is not None:
+        site = recorder.placed(site)
         blocked = recorder.knockouts(site, query.device)
         if blocked is not None:
             blocked = blocked[..., -key.shape[2] :]  # a cache keeps the last keys that a sliding window reaches
@@ -322,6 +360,13 @@ def _whole(module: nn.Module, recorder: Recorder, site: Site, call: Call) -> Ten
     return output.transpose(1, 2).contiguous()
 
 
+def by_head(rows: Tensor, states: Tensor) -> Tensor:
+    """Rows [batch, head, row, x] times key or value heads [batch, key head, x, y], each with its own, none copied."""
+    batch, heads, count, width = rows.shape
+    grouped = rows.reshape(batch, states.shape[1], heads // states.shape[1] * count, width)
+    return (grouped @ states).view(batch, heads, count, states.shape[-1])
+
+
 def repeat_heads(states: Tensor, heads: int) -> Tensor:
     """Key or value heads repeated so that every query head has its own (grouped queries)."""
     return states.repeat_interleave(heads // states.shape[1], dim=1)
@@ -334,9 +379,8 @@ def row_attention(call: Call, rows: Tensor, blocked: Tensor | None) -> tuple[Ten
     look at has weights of zero. With learned sinks a row's weights sum to less than 1.
     """
     query = call.query[:, :, rows]
-    key = repeat_heads(call.key, query.shape[1])
     scale = query.shape[-1] ** -0.5 if call.scaling is None else call.scaling
-    scores = (query @ key.transpose(-1, -2)).float() * scale  # [batch, head, row, key]
+    scores = by_head(query, call.key.transpose(-1, -2)).float() * scale  # [batch, head, row, key]
     if call.softcap is not None:
         scores = call.softcap * torch.tanh(scores / call.softcap)
     batch, heads, _, keys = scores.shape
@@ -386,16 +430,16 @@ def keep(
     and, where a norm stands between attention and the residual stream, what that norm makes of it.
     """
     keys = weights.shape[-1]
-    parts = update = None
+    mixed = written = writing = None
     if recorder.contributions:
         segment = torch.from_numpy(recorder.segments[list(site.keys)[-keys:]]).to(weights.device)
         member = F.one_hot(segment.long(), len(Segment)).to(weights.dtype)  # [key, segment]
         read = output[:, :, rows]
         writing = Writing.of(module, recorder.after.get(module), read)
-        values = repeat_heads(call.value, weights.shape[1]).float()
-        mixed = torch.einsum("bhrk,ks,bhkd->brshd", weights, member, values).flatten(3)
-        parts = (writing.project(mixed) * writing.scale[:, :, None]).detach()
-        update = (writing.project(read.transpose(1, 2).flatten(2)) * writing.scale).detach()
+        split = (weights[:, :, :, None] * member.T).flatten(2, 3)  # [batch, head, row * segment, key]
+        mixed = by_head(split, call.value.float()).unflatten(2, (len(rows), len(Segment)))
+        mixed = mixed.permute(0, 2, 3, 1, 4).flatten(3).detach()
+        written = read.transpose(1, 2).flatten(2).detach()
     gone = len(site.keys) - keys  # of a sliding window, before the first key that its cache holds
     weights, visible = F.pad(weights.detach(), (gone, 0)), F.pad(visible, (gone, 0))
-    return Kept(rows, weights, visible, parts, update, call.sinks is not None)
+    return Kept(rows, weights, visible, mixed, written, writing, call.sinks is not None)

@@ -5,7 +5,7 @@ Opening executes nothing and trusts nothing: every field is checked, and any cha
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from safetensors.numpy import load, save
 from vlmlens.errors import PictureError, TraceError
 from vlmlens.picture import open_picture
 from vlmlens.trace.segments import Grid, Segment, no_boxes, no_positions
-from vlmlens.trace.trace import Answer, Place, RowRecord, Trace
+from vlmlens.trace.trace import Answer, Place, RowRecord, Step, Trace
 from vlmlens.trace.watch import ROWS
 
 FORMAT = "vlmlens-trace-1"
@@ -39,10 +39,12 @@ def trace_bytes(trace: Trace) -> bytes:
         "size": list(trace.grid.size),
         "shape": list(trace.grid.shape),
         "places": [[p.layer, p.kind, p.label, p.competes, p.sinks] for p in trace.places],
-        "answers": [[a.text, a.probability, a.candidate] for a in trace.answers],
+        "answers": _written(trace.answers),
         "text": trace.text,
         "rows": {name: list(record.positions) for name, record in trace.rows.items()},
     }
+    if trace.steps:
+        header["steps"] = [[*_written([step.token]), _written(step.ranked)] for step in trace.steps]
     tensors: dict[str, np.ndarray] = {
         "picture": np.frombuffer(trace.picture, np.uint8),
         "segments": trace.segments.astype(np.int8),
@@ -59,6 +61,10 @@ def trace_bytes(trace: Trace) -> bytes:
                 tensors[f"{name}.{field}.{place}"] = np.ascontiguousarray(array)
     text = json.dumps(header, sort_keys=True)
     return save(tensors, {"vlmlens": text, "sha256": _checksum(text, tensors)})
+
+
+def _written(answers: Sequence[Answer]) -> list[list[Any]]:
+    return [[answer.text, answer.probability, answer.candidate] for answer in answers]
 
 
 def save_trace(trace: Trace, path: str | Path) -> None:
@@ -150,16 +156,16 @@ def _build(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Trace:
         _check(_is_whole(place.layer) and isinstance(place.label, str) and isinstance(place.competes, bool))
         _check(isinstance(place.sinks, bool))
         _check(place.kind in ("self", "cross", "readout"))
-    answers = tuple(Answer(*answer) for answer in header["answers"])
-    _check(len(answers) > 0 and all(isinstance(a.text, str) and isinstance(a.probability, float) for a in answers))
-    _check(all(_is_whole(a.candidate) for a in answers))
-    chances = np.array([1.0, *(a.probability for a in answers), 0.0])
-    _check(bool((np.diff(chances) <= 1e-6).all()))
+    answers = _answers(header["answers"])
+    steps = tuple(Step(_answers([token])[0], _answers(ranked)) for token, ranked in header.get("steps", ()))
+    said = int((segments == Segment.ANSWER).sum())
+    _check(len(steps) in (0, said))
     picture = _take(tensors, "picture", "u1").tobytes()
     open_picture(picture)
     _check(set(header["rows"]) <= set(ROWS))
     rows = {name: _record(name, found, length, len(places), tensors) for name, found in header["rows"].items()}
     _check(not tensors)  # nothing is left over
+    _check("answer" not in rows or len(rows["answer"].positions) == said)
     return Trace(
         **{name: header[name] for name in TEXTS},
         picture=picture,
@@ -170,7 +176,18 @@ def _build(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Trace:
         answers=answers,
         rows=rows,
         peaks=peaks,
+        steps=steps,
     )
+
+
+def _answers(found: Any) -> tuple[Answer, ...]:
+    """Ranked answers out of a header."""
+    answers = tuple(Answer(*answer) for answer in found)
+    _check(len(answers) > 0 and all(isinstance(a.text, str) and isinstance(a.probability, float) for a in answers))
+    _check(all(_is_whole(a.candidate) for a in answers))
+    chances = np.array([1.0, *(a.probability for a in answers), 0.0])
+    _check(bool((np.diff(chances) <= 1e-6).all()))
+    return answers
 
 
 def _record(name: str, positions: Any, length: int, places: int, tensors: dict[str, np.ndarray]) -> RowRecord:

@@ -1,7 +1,7 @@
 """A trace: what one forward pass recorded, complete enough to draw every figure without the model."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -27,6 +27,14 @@ class Answer:
     text: str
     probability: float
     candidate: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """One token of a generated answer: the one that was taken, and what else the model might have said there."""
+
+    token: Answer
+    ranked: tuple[Answer, ...]  # most probable first, whichever was taken
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,11 @@ class RowRecord:
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """One picture, one question, one forward pass."""
+    """One picture, one question, one answer.
+
+    Where a model generates, the answer's tokens follow the prompt's; `rows["answer"]` and `steps` have one row and one
+    step for each.
+    """
 
     model: str
     revision: str
@@ -74,6 +86,7 @@ class Trace:
     rows: Mapping[str, RowRecord]
     peaks: np.ndarray  # float32 [layer, position]: largest activation entering a layer, in units of the state's RMS
     version: str = field(default=VERSION)
+    steps: tuple[Step, ...] = ()  # of the answer, where a model generates
 
     @property
     def answer(self) -> str:
@@ -125,6 +138,31 @@ class Trace:
         chosen = [a for place, a in zip(self.places, record.attention, strict=True) if (place.kind == "cross") == cross]
         return np.stack(chosen) if chosen else np.zeros((0, 1, len(record.positions), self.length), np.float32)
 
+    def at_step(self, step: int) -> "Trace":
+        """The trace as the step that produced this token of the answer saw it: "last" is that step's row.
+
+        Whatever is computed from the row that the answer is read from can so be asked of every token of the answer.
+        Raises NotWatched where those rows were not kept.
+        """
+        if step == 0:
+            return self
+        record = self.record("answer")
+        last = RowRecord(
+            record.positions[step : step + 1],
+            tuple(attention[:, step : step + 1] for attention in record.attention),
+            *(
+                tuple(array[step : step + 1] for array in kept)
+                for kept in (record.visible, record.parts, record.update)
+            ),
+        )
+        return replace(self, answers=self.steps[step].ranked, rows={**self.rows, "last": last})
+
+    def segments_of(self, rows: Rows) -> tuple[Segment, ...]:
+        """The segments that there are; the answer's only where one of these rows may look at it."""
+        seen = np.any([visible.any(axis=0) for visible in self.record(rows).visible], axis=0)  # [position]
+        said = self.segments == Segment.ANSWER
+        return tuple(s for s in Segment if (said & seen if s == Segment.ANSWER else self.segments == s).any())
+
     def segment_positions(self, segment: Segment) -> np.ndarray:
         """int [position]"""
         return np.flatnonzero(self.segments == segment)
@@ -157,6 +195,7 @@ class Trace:
             "tokens": list(self.tokens),
             "segments": [Segment(s).word for s in self.segments],
             "layers": [place.label for place in self.places],
+            "steps": [{"token": step.token.text, "probability": step.token.probability} for step in self.steps],
         }
 
     def save(self, path: Any) -> None:

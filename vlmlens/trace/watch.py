@@ -14,9 +14,13 @@ ROWS: tuple[Rows, ...] = ("last", "question", "answer")
 
 @dataclass(frozen=True)
 class Watch:
-    """Which rows (query positions) to keep the attention of, and whether to split their updates by segment."""
+    """Which rows (query positions) to keep the attention of, and whether to split their updates by segment.
 
-    rows: tuple[Rows, ...] = ("last", "question")
+    "last" is where the answer begins to be read from, "question" has a row for each of the question's tokens, "answer"
+    one for each token of the answer, where a model generates: the row of the step that produced it.
+    """
+
+    rows: tuple[Rows, ...] = ROWS
     contributions: bool = True
 
     def __post_init__(self) -> None:
@@ -36,8 +40,8 @@ class Site:
     name: str
     layer: int
     kind: Literal["self", "cross", "readout"]
-    queries: tuple[int, ...]
-    keys: tuple[int, ...]
+    queries: Sequence[int]
+    keys: Sequence[int]
     label: str = ""  # for people: "layer 2: question looks at image"
 
 

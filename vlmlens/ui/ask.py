@@ -5,11 +5,9 @@ import streamlit as st
 from vlmlens.errors import UserError
 from vlmlens.lab.questions import suggestions
 from vlmlens.lab.scenes import Scene
-from vlmlens.models import list_models
-from vlmlens.models.families import known
 from vlmlens.trace import open_trace
-from vlmlens.ui import pool
 from vlmlens.ui.compose import open_composer
+from vlmlens.ui.models import hold, offered, pick_model
 from vlmlens.ui.request import Request, remember
 from vlmlens.ui.source import EXAMPLES, Source, examples
 
@@ -23,7 +21,7 @@ def ask(request: Request) -> None:
     pick_input(request)
     st.multiselect(
         "Side by side with",
-        _names(request.model, *request.beside),
+        offered(request.model, *request.beside),
         key="beside",
         help="The same picture and question, asked of other models too.",
     )
@@ -34,42 +32,9 @@ def ask(request: Request) -> None:
 def pick_input(request: Request) -> None:
     """The widgets of one model, one picture and one question."""
     pick_model()
+    hold([request.model, *request.beside])
     _pick_picture()
     _pick_question(request)
-
-
-def pick_model() -> str:
-    """The model's name."""
-    names = _names(*filter(None, [st.session_state.get("model")]))
-    chosen = st.selectbox(
-        "Model",
-        names,
-        key="model",
-        accept_new_options=True,
-        help="The lab's own models answer questions about lab scenes, without network or GPU. For a Hugging Face model "
-        f"({known()}) type its hub name (org/name) or the path of its folder. A seed of the lab's: "
-        "lab:concat@1.",
-    )
-    name = str(chosen or names[0])
-    if pool.here(name) and not (info := pool.get(name).info).lab:
-        held = f"{info.memory / 2**30:.1f} GiB" if info.memory >= 2**30 else f"{info.memory / 2**20:.1f} MiB"
-        millions = info.parameters / 1e6
-        count = f"{millions:,.0f}" if millions >= 10 else f"{millions:.3g}"
-        st.caption(f"{info.family}, {count} million parameters, {held} in {info.dtype} on {info.device}")
-        st.button(
-            "Unload", on_click=_unload, args=(name,), help="Gives its memory back; it is loaded again when asked."
-        )
-    return name
-
-
-def _unload(name: str) -> None:
-    st.session_state.model = pool.DEFAULT
-    pool.drop(name)
-
-
-def _names(*more: str) -> list[str]:
-    """The models on offer, and whatever else is asked for."""
-    return list(dict.fromkeys([*(model.name for model in list_models()), *more]))
 
 
 def _pick_question(request: Request) -> None:

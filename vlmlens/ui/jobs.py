@@ -21,8 +21,9 @@ from typing import Any, TypeVar
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from vlmlens.errors import UserError
+from vlmlens.errors import OutOfMemory, UserError, forget_frames, is_out_of_memory
 from vlmlens.progress import Cancelled, Progress
+from vlmlens.ui import memory, pool
 
 PATIENCE = 0.7  # seconds before a bar appears
 FIRST = 0.15  # seconds in which short work is done without a bar
@@ -44,6 +45,7 @@ class Job:
     """One piece of work and what came of it."""
 
     label: str
+    key: Hashable = None
     progress: Progress = field(default_factory=Progress)
     began: float = field(default_factory=time.monotonic)
     done: threading.Event = field(default_factory=threading.Event)
@@ -60,8 +62,14 @@ class Job:
             for value in found:
                 self.value = value
         except BaseException as error:  # handed to the page, which says it in words
-            self.error = error
+            if is_out_of_memory(error):
+                self.error = OutOfMemory(memory.told(memory.asked_by(self.key)))
+                forget_frames(error)
+            else:
+                self.error = error
         finally:
+            if isinstance(self.error, OutOfMemory):
+                pool.give_back()
             self.done.set()
 
 
@@ -138,7 +146,7 @@ def _job(key: Hashable, label: str, task: Callable[[Progress], Any]) -> Job:
     with lock:
         job = jobs.get(key)
         if job is None:
-            job = jobs[key] = Job(label)
+            job = jobs[key] = Job(label, key)
             threading.Thread(target=job.work, args=(task,), name=label, daemon=True).start()
         jobs.move_to_end(key)
         while len(jobs) > MOST_JOBS:
@@ -166,6 +174,14 @@ def _forget(key: Hashable) -> None:
     lock, jobs = _registry()
     with lock:
         jobs.pop(key, None)
+
+
+def forget_about(name: str) -> None:
+    """Let go of all results of a model, which may be loaded otherwise next time."""
+    lock, jobs = _registry()
+    with lock:
+        for key in [key for key, job in jobs.items() if isinstance(key, tuple) and name in key and job.done.is_set()]:
+            del jobs[key]
 
 
 def _steer(job: Job, key: Hashable) -> None:
@@ -219,8 +235,10 @@ def in_words(error: BaseException) -> str:
         return "Cancelled. Change something, or reload the page to try again."
     if isinstance(error, UserError):
         return str(error)
-    if "out of memory" in str(error).lower():
-        return "The machine ran out of memory for this model. Take a smaller model or picture, or a smaller dtype."
+    if is_out_of_memory(error):
+        forget_frames(error)
+        pool.give_back()
+        return memory.told(None)
     log.error("unexpected error in the app", exc_info=error)
     return (
         f"Something unexpected happened ({type(error).__name__}). The server's log has the details; the page goes on."

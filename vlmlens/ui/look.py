@@ -31,6 +31,7 @@ _STYLE = """
 .lens-title { margin: 0; font-size: 0.95rem; }
 .lens-title h1 { display: inline; font-size: 1.35rem; padding: 0; margin-right: 0.8rem; }
 .lens-answer { font-size: 1.6rem; font-weight: 650; line-height: 1.2; margin: 0; overflow-wrap: anywhere; }
+.lens-answer.long { font-size: 1.1rem; line-height: 1.35; }
 .lens-answer small { font-size: 1rem; font-weight: 400; margin-left: 0.5rem; }
 /* Chosen buttons keep the text's own colour: the primary one is too dark to read on the dark ground. */
 .stMain button[role="radio"][aria-checked="true"] { color: inherit; }

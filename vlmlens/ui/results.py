@@ -24,18 +24,12 @@ from vlmlens.trace import Segment, Trace
 from vlmlens.ui import words
 from vlmlens.ui.jobs import result
 from vlmlens.ui.look import VERDICTS, chart, explain, head_start, verdict
+from vlmlens.ui.models import model as model
 from vlmlens.ui.picture import Maps, Selection, Token, Tool, picture
-from vlmlens.ui.pool import get, here
 from vlmlens.ui.request import Request
 
+LONG = 40  # characters of an answer that is a sentence rather than a word
 HEIGHT = 440  # pixels of the picture: with it, picture, answer, verdict and budget stand on one laptop screen
-
-
-def model(name: str) -> VLM:
-    """The model of this name, with a bar while it loads."""
-    if here(name):
-        return get(name)
-    return result(("model", name), f"Loading {name}", lambda _progress: get(name), keep=False)  # the pool keeps it
 
 
 def inspect(request: Request, name: str | None = None) -> Trace:
@@ -46,7 +40,7 @@ def inspect(request: Request, name: str | None = None) -> Trace:
     return result(
         ("inspect", vlm.name, source, request.question),
         f"Asking {vlm.name}",
-        lambda _progress: vlm.inspect(content, request.question),
+        lambda progress: vlm.inspect(content, request.question, progress=progress),
     )
 
 
@@ -117,18 +111,23 @@ def _looks(trace: Trace) -> np.ndarray | None:
 
 
 def answer(trace: Trace, scene: Scene | None) -> None:
-    """The answer, large, with its probability; on a lab scene also the truth. Then the runners-up."""
+    """The whole answer, large, with its probability; on a lab scene also the truth."""
     best = trace.answers[0]
     said = trace.text or best.text
     truth = None
     if scene is not None and (question := by_text().get(normalise(trace.question))) is not None:
         truth = question.answer(scene)
-    note = f"probability {best.probability:.3f}"
+    note = f"{'first token, ' if len(trace.steps) > 1 else ''}probability {best.probability:.3f}"
     if truth is not None:
         note += " · right ✓" if truth == best.text else f" · wrong ✕, it is {truth}"
     elif scene is not None:
         note += " · this question has no true answer on this scene"
-    st.html(f'<p class="lens-answer">{escape(said)}<small>{escape(note)}</small></p>')
+    size = "lens-answer long" if len(said) > LONG else "lens-answer"
+    st.html(f'<p class="{size}">{escape(said)}<small>{escape(note)}</small></p>')
+
+
+def ranked(trace: Trace) -> None:
+    """The answer among its runners-up."""
     head_start()
     chart(charts.answers(trace))
 
@@ -157,7 +156,7 @@ def budgets(trace: Trace, key: str) -> None:
         chart(charts.budget(split, "rate" if ruler == "rate" else "share"))
     if split.nowhere.any():
         st.caption(f"Up to {split.nowhere.max():.2f} of a layer's attention goes to a learned sink, which is no token.")
-    if found := sinks(trace):
+    if found := [position for position in sinks(trace) if trace.visible()[:, position].any()]:
         without = budget(trace, without=found)
         share = np.nanmax(without.of(Segment.IMAGE))
         st.caption(f"{len(found)} sink positions; without them the image's largest share is {share:.2f}.")

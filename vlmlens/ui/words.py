@@ -1,5 +1,7 @@
 """The sentences over the charts, and what stands behind each `?`."""
 
+import re
+
 import numpy as np
 
 from vlmlens.attention import Budget, Contributions
@@ -89,6 +91,29 @@ CAUSAL = (
     "above the probability with the region hidden. *It cannot tell* what the vision encoder had already mixed into "
     "neighbouring patches.",
 )
+
+
+STEPS = (
+    "The answer, token by token",
+    "A model writes its answer one token at a time, and looks anew for each. Behind every token: the probability that "
+    "the model gave it, with what it had already said before it. Pick one: map and budget are then those of the step "
+    "that produced it. Its attention to what was already said is the green segment.",
+)
+
+
+def step_sentence(trace: Trace, step: int) -> str:
+    """Which step is shown, and what is not."""
+    token = trace.steps[step].token
+    return (
+        f"Token {step + 1} of {len(trace.steps)}, “{markdown(token.text)}”: where the step that produced it looked. "
+        "Other maps, the verdict, the folds below and the downloads speak of the answer's first token; pick it to see "
+        "them."
+    )
+
+
+def markdown(text: str) -> str:
+    """Any text, to be read as it stands where Markdown is read."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
 
 
 def budget_sentence(split: Budget, trace: Trace) -> str:

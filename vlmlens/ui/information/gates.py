@@ -9,10 +9,10 @@ from vlmlens.information import GATES, Interventional, decompose, gate, interven
 from vlmlens.lab.planted import PLANTED, planted
 from vlmlens.progress import Progress
 from vlmlens.ui import results
-from vlmlens.ui.ask import pick_model
 from vlmlens.ui.information import words
 from vlmlens.ui.jobs import result
 from vlmlens.ui.look import chart, guard, titled
+from vlmlens.ui.models import pick_model
 from vlmlens.ui.save import save_all
 
 MIXED = "a mixture"

@@ -16,11 +16,11 @@ from vlmlens.lab.sample import PRIOR, Item, items
 from vlmlens.models import VLM, Readings
 from vlmlens.progress import Progress
 from vlmlens.ui import results
-from vlmlens.ui.ask import pick_model
 from vlmlens.ui.information import quick, words
 from vlmlens.ui.information.common import pick_kind
 from vlmlens.ui.jobs import live
 from vlmlens.ui.look import chart, titled
+from vlmlens.ui.models import pick_model
 from vlmlens.ui.pool import get
 from vlmlens.ui.save import save_all
 

@@ -11,10 +11,11 @@ from vlmlens.attribution import Case, Map
 from vlmlens.attribution.faithfulness import Trust
 from vlmlens.attribution.from_attention import raw_map
 from vlmlens.trace import Trace
-from vlmlens.ui import results
+from vlmlens.ui import results, words
 from vlmlens.ui.inspect import badge, contrast, second, sweep, truth
 from vlmlens.ui.inspect.choice import Choice, case_of, map_of, pick, pick_slice
 from vlmlens.ui.inspect.save import save
+from vlmlens.ui.inspect.step import pick_step
 from vlmlens.ui.look import guard
 from vlmlens.ui.request import Request
 
@@ -38,23 +39,39 @@ def show(request: Request, seen: Any, found: Any) -> Shown | None:
     with seen, guard():
         vlm = results.model(request.model)
         trace = results.inspect(request)
-        choice = pick(trace)
-        spot = st.container()
-        drawn: tuple[Case, Map, int] | None = None
-        with guard():
-            case = case_of(request, trace, choice)
-            found_map = map_of(request, case, choice)
-            with spot:
-                place = pick_slice(found_map, trace)
-            drawn = case, found_map, place
-        region = _picture(request, trace, drawn)
-        with found, guard():
+        with found:
             results.notices(request, vlm)
             results.answer(trace, request.source.scene)
+            step = pick_step(trace)
+        choice = Choice("raw") if step else pick(trace)
+        drawn: tuple[Case, Map, int] | None = None
+        region: tuple[int, ...] = ()
+        if step:
+            _step(request, trace, step)
+        else:
+            spot = st.container()
+            with guard():
+                case = case_of(request, trace, choice)
+                found_map = map_of(request, case, choice)
+                with spot:
+                    place = pick_slice(found_map, trace)
+                drawn = case, found_map, place
+            region = _picture(request, trace, drawn)
+        with found, guard():
+            results.ranked(trace.at_step(step))
             verdict = st.container()
-            results.budgets(trace, "main")
+            results.budgets(trace.at_step(step), "main")
             shown = Shown(request, trace, choice, drawn, region, verdict, st.container())
     return shown
+
+
+def _step(request: Request | None, trace: Trace, step: int) -> None:
+    """Where the step that produced a later token of the answer looked; nothing else is known of it."""
+    st.markdown(words.step_sentence(trace, step))
+    then = trace.at_step(step)
+    raw = _raw(then)
+    place = 0 if raw is None else pick_slice(raw, then)
+    results.picture_with_maps(request, then, "picture", raw, (), place, tools=("hover",))
 
 
 def _picture(request: Request, trace: Trace, drawn: tuple[Case, Map, int] | None) -> tuple[int, ...]:
@@ -122,6 +139,7 @@ def show_beside(request: Request) -> None:
                 st.subheader(name, anchor=False)
                 trace = results.inspect(request, name)
                 results.answer(trace, request.source.scene)
+                results.ranked(trace)
                 if (raw := _raw(trace)) is None:
                     results.picture_with_maps(request, trace, f"picture-{name}", None)
                 else:
@@ -134,18 +152,24 @@ def show_beside(request: Request) -> None:
 
 def show_saved(trace: Trace, seen: Any, found: Any) -> None:
     """A trace from a file: everything but what needs the model."""
-    with seen:
-        raw = _raw(trace)
-        place = 0 if raw is None else pick_slice(raw, trace)
-        results.picture_with_maps(None, trace, "picture-saved", raw, (), place)
     with found:
         st.info(
             f"A saved trace of {trace.model}: “{trace.question}”. What needs the model is not shown: other maps, and "
             "whether this one can be trusted. Remove the file to go on asking."
         )
         results.answer(trace, None)
-        results.budgets(trace, "saved")
-        save(None, trace, None if raw is None else (raw, place, Choice("raw")), None, None)
+        step = pick_step(trace)
+    then = trace.at_step(step)
+    with seen:
+        if step:
+            st.markdown(words.step_sentence(trace, step))
+        raw = _raw(then)
+        place = 0 if raw is None else pick_slice(raw, then)
+        results.picture_with_maps(None, then, "picture-saved", raw, (), place)
+    with found:
+        results.ranked(then)
+        results.budgets(then, "saved")
+        save(None, trace, None if raw is None or step else (raw, place, Choice("raw")), None, None)
 
 
 def _raw(trace: Trace) -> Map | None:

@@ -1,0 +1,187 @@
+"""Which model: pick one, see beforehand what it needs, load it when asked to, see what it holds, unload it."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+import torch
+from PIL import Image
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from vlmlens.errors import ModelError, PictureError
+from vlmlens.models import VLM, ModelInfo, cached_models, lab_models
+from vlmlens.models.device import CHOICES, devices
+from vlmlens.models.shortlist import SHORTLIST
+from vlmlens.progress import Progress
+from vlmlens.ui import pool
+from vlmlens.ui.jobs import Pending, forget_about, result
+
+if TYPE_CHECKING:
+    from vlmlens.models.facts import Facts  # transformers takes seconds to import
+
+LOADING = "loads"  # in the session's state: names whose Load was pressed, with device and dtype
+GIB = 2**30
+PROMISES = (
+    "Tried on one scene when it was loaded: watching changes no answer, every watched row sums to 1, every image token "
+    "has its cell, hiding the picture changes something, every number is finite."
+)
+
+
+def pick_model() -> str:
+    """The widgets of one model. Returns its name."""
+    names = offered(*filter(None, [st.session_state.get("model")]))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            "Model",
+            names,
+            key="model",
+            accept_new_options=True,
+            help="The lab's own models answer questions about lab scenes, without network or GPU. Models of the local "
+            "Hugging Face cache follow. Any other: type its hub name (org/name, or org/name@revision) or the path of "
+            "its folder. A seed of the lab's: lab:concat@1.",
+        )
+        _shortlist()
+    name = str(chosen or names[0])
+    hold([name])
+    if not name.startswith("lab:") and pool.here(name):
+        _loaded(name, pool.get(name).info)
+    return name
+
+
+def offered(*more: str) -> list[str]:
+    """The models on offer, and whatever else is asked for."""
+    return list(dict.fromkeys([*(model.name for model in (*lab_models(), *cached_models())), *more]))
+
+
+def model(name: str) -> VLM:
+    """The model of this name, with a bar while it loads. A large one is first told of, and loaded when asked to.
+
+    Raises Pending while there is a card or a bar in its place.
+    """
+    if pool.here(name):
+        return pool.get(name)
+    wanted: dict[str, tuple[str, str]] = st.session_state.setdefault(LOADING, {})
+    if not name.startswith("lab:") and name not in wanted:
+        _card(name)
+        raise Pending(name)
+    device, dtype = wanted.get(name, ("auto", "auto"))
+
+    def work(progress: Progress) -> None:
+        pool.get(name, device, dtype, progress)  # and keeps it: nothing else does
+
+    try:
+        result(("model", name, device, dtype), f"Loading {name}", work, keep=False)
+    except Pending:
+        raise
+    except Exception:
+        wanted.pop(name, None)
+        raise
+    wanted.pop(name, None)
+    return pool.get(name)
+
+
+def hold(names: list[str]) -> None:
+    """This session asks these models, and lets go of them when it ends."""
+    context = get_script_run_ctx()
+    if context is not None:
+        _session(context.session_id)
+        pool.hold(context.session_id, names)
+
+
+@st.cache_resource(scope="session", show_spinner=False, on_release=pool.leave)
+def _session(session: str) -> str:
+    """Released when the session ends."""
+    return session
+
+
+def _loaded(name: str, info: ModelInfo) -> None:
+    millions = info.parameters / 1e6
+    count = f"{millions:,.0f}" if millions >= 10 else f"{millions:.3g}"
+    st.caption(
+        f"{info.family}, {count} million parameters, {memory(info.memory)} in {info.dtype} on {info.device}. "
+        "Self-check passed.",
+        help=PROMISES,
+    )
+    st.button("Unload", on_click=_unload, args=(name,), help="Gives its memory back; it is loaded again when asked.")
+
+
+def _unload(name: str) -> None:
+    st.session_state.model = pool.DEFAULT
+    forget_about(name)
+    pool.drop(name)
+
+
+def _card(name: str) -> None:
+    """What a model needs before it is loaded, a light for every device, and the button that loads it."""
+    from vlmlens.models.facts import look_up
+
+    size = _picture_size()
+    facts = result(("facts", name, size), f"Looking up {name}", lambda progress: look_up(name, size, progress))
+    with st.container(border=True, key="model-card"):
+        st.markdown(f"**{name}** is not in memory.")
+        billions = facts.count.total / 1e9
+        count = f"{billions:.2f} billion" if billions >= 0.1 else f"{billions * 1e3:.3g} million"
+        st.caption(f"{facts.family.name}, {count} parameters, this picture becomes {facts.size.tokens} tokens")
+        dtype = st.segmented_control("Precision", CHOICES, default="auto", key=f"dtype-{name}", required=True) or "auto"
+        lights = {str(device): _light(facts, device, dtype) for device in devices()}
+        device = next(iter(lights))
+        if len(lights) > 1:
+            picked = st.segmented_control("Device", [*lights], default=device, key=f"device-{name}", required=True)
+            device = picked or device
+        if facts.download is None or facts.download:
+            what = "weights are" if facts.download is None else f"{facts.download / 1e9:.1f} GB of weights are"
+            st.caption(f"Its {what} still to be downloaded; a download that stops goes on the next time.")
+        st.button("Load", type="primary", on_click=_load, args=(name, device, dtype), disabled=not lights[device])
+
+
+def _light(facts: "Facts", device: torch.device, dtype: str) -> bool:
+    """One line: whether it fits on a device, in numbers, and else what would."""
+    try:
+        found = facts.fit(device, dtype)
+    except ModelError as error:
+        st.markdown(f":red-badge[✕ {device}] {error}")
+        return False
+    free = "" if found.free is None else f" of {memory(found.free)} free"
+    told = f"needs {memory(found.need.total)}{free} in {found.precision}"
+    if found.fits:
+        st.markdown(f":green-badge[✓ {device}] {told}")
+        return True
+    ways = facts.ways_out(found)
+    what = f"This would fit: {'; or '.join(ways)}." if ways else "Take a smaller model, or free some memory."
+    st.markdown(f":red-badge[✕ {device}] {told}: it will not fit. {what}")
+    return False
+
+
+def _load(name: str, device: str, dtype: str) -> None:
+    forget_about(name)
+    st.session_state.setdefault(LOADING, {})[name] = device, dtype
+
+
+def _picture_size() -> tuple[int, int]:
+    """Of the picture that is asked about, as a model other than the lab's gets it."""
+    source = st.session_state.get("source")
+    try:
+        content = source.load() if source is not None else None
+    except PictureError:
+        content = None
+    return content.size if isinstance(content, Image.Image) else (336, 336)
+
+
+def _shortlist() -> None:
+    """For someone who does not know where to start."""
+    with st.popover("", icon=":material/list:", help="Where to start"):
+        st.markdown("**Models of the hub to start with**, by the machine that they are comfortable on")
+        for machine in dict.fromkeys(row.machine for row in SHORTLIST):
+            st.caption(f"On {machine}")
+            for row in SHORTLIST:
+                if row.machine == machine:
+                    label = f"{row.name} · {row.billions:g} billion · {row.licence}"
+                    st.button(label, key=f"start-{row.name}", type="tertiary", on_click=_take, args=(row.name,))
+
+
+def _take(name: str) -> None:
+    st.session_state.model = name
+
+
+def memory(count: int) -> str:
+    """Bytes of memory, in the unit that fits."""
+    return f"{count / GIB:.1f} GiB" if count >= GIB else f"{count / 2**20:.1f} MiB"
