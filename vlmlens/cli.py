@@ -13,6 +13,7 @@ from typing import Any
 
 from vlmlens import __version__
 from vlmlens.errors import UserError
+from vlmlens.progress import Progress
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("question")
     inspect.add_argument("--save", metavar="FILE", type=Path, help="write the trace file")
     inspect.add_argument("--device", default="auto")
-    inspect.add_argument("--dtype", default="auto")
+    inspect.add_argument("--dtype", default="auto", help="auto, bf16, fp16, fp32, 8bit or 4bit")
     inspect.set_defaults(verb=_inspect)
 
     evaluate = verbs.add_parser("evaluate", help="accuracy on held-out lab questions, with the picture and without")
@@ -110,7 +111,7 @@ def _inspect(options: argparse.Namespace) -> None:
 
     text = options.picture.lstrip()
     picture = Scene.from_json(text) if text.startswith("{") else Path(options.picture)
-    vlm = load(options.model, options.device, options.dtype)
+    vlm = load(options.model, options.device, options.dtype, progress=_Line())
     trace = vlm.inspect(picture, options.question)
     places, values = image_maps(trace)
     check = None
@@ -237,6 +238,15 @@ def _train(options: argparse.Namespace) -> None:
         more = {} if name.seed else {"causal_check_over_300_questions": [r.to_dict() for r in causal_report(vlm)]}
         card = measure(name, vlm.answer_many, **more)
         _tell(f"{name}: accuracy {card['held_out']['accuracy']}, least {min(card['held_out']['by_question'].values())}")
+
+
+class _Line(Progress):
+    """One line of a terminal, written anew at every step; nothing where stderr is a file."""
+
+    def step(self, fraction: float, doing: str = "") -> None:
+        super().step(fraction, doing)
+        if sys.stderr.isatty():
+            print(f"\r\x1b[K{doing}" if fraction < 1 else "\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def _tell(message: str) -> None:

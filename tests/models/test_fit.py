@@ -141,6 +141,15 @@ def test_a_larger_picture_needs_more_where_the_family_shows_more_of_it():
     assert small.pixels < large.pixels
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+def test_low_detail_is_offered_where_it_makes_fewer_tokens(name):
+    model, processor = BUILDERS[name]()
+    family, side = FAMILIES[name], (1200, 900)
+    low = fit.small_size(processor, family, model.config, side)
+    assert (low is None) == (family.detail is None)
+    assert low is None or low.tokens <= fit.picture_size(processor, family, side).tokens
+
+
 def test_a_cpu_without_room_for_float32_takes_the_stored_precision(config, free):
     config.dtype = torch.bfloat16
     counted = fit.count(config)
@@ -184,7 +193,7 @@ def test_only_what_would_fit_is_offered(free, monkeypatch):
     assert offered(cuda=4, cpu=20) == ["device cpu in float16"]
     assert offered(cuda=4, cpu=64) == ["device cpu in float32"]
     assert offered(cuda=4, cpu=4) == []
-    assert "a smaller picture (100 tokens in place of 20000)" in offered(size=fit.Size(20000, 1), cuda=16, cpu=4)
+    assert "detail low (100 tokens in place of 20000)" in offered(size=fit.Size(20000, 1), cuda=16, cpu=4)
     monkeypatch.setattr(fit, "bitsandbytes_lacks", lambda: "")
     assert offered(cuda=7, cpu=4) == ["dtype 4bit"]
 

@@ -78,7 +78,7 @@ class Loads:
         self.room = 99
         self.error: BaseException | None = None
 
-    def __call__(self, name: str, *_: object, progress: Progress | None = None) -> object:
+    def __call__(self, name: str, *_: object, progress: Progress | None = None, **__: object) -> object:
         if self.error is not None:
             raise self.error
         if len([each for each in pool._large() if each != name]) >= self.room:

@@ -7,6 +7,7 @@ import torch
 
 from vlmlens.errors import ModelError, first_line
 from vlmlens.models import cache, fit
+from vlmlens.models.detail import Detail
 from vlmlens.models.device import pick_precision
 from vlmlens.models.download import download_size
 from vlmlens.models.families import Row
@@ -15,8 +16,6 @@ from vlmlens.models.loading import read_family
 from vlmlens.models.processor import load_processor
 from vlmlens.models.source import check_weights, find
 from vlmlens.progress import Progress
-
-SMALL = (336, 336)  # pixels of a picture that is offered in place of a large one
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,16 +27,20 @@ class Facts:
     config: Any
     count: Count
     size: Size  # of the picture in question
-    small: Size  # of a small one
+    small: Size | None  # of the same at low detail, where the family has a say in that
     download: int | None  # bytes of weights still to come; None where the hub does not say
 
-    def fit(self, device: torch.device, dtype: str = "auto") -> Fit:
-        """Against what is free on a device now. Raises ModelError for a precision that is not to be had there."""
-        return fit.choose(self.config, self.count, self.size, device, pick_precision(dtype, device))
+    def shown(self, detail: Detail = "full") -> Size:
+        """What the picture becomes."""
+        return self.small if detail == "low" and self.small is not None else self.size
 
-    def ways_out(self, tried: Fit) -> list[str]:
+    def fit(self, device: torch.device, dtype: str = "auto", detail: Detail = "full") -> Fit:
+        """Against what is free on a device now. Raises ModelError for a precision that is not to be had there."""
+        return fit.choose(self.config, self.count, self.shown(detail), device, pick_precision(dtype, device))
+
+    def ways_out(self, tried: Fit, detail: Detail = "full") -> list[str]:
         """What would fit where `tried` does not, in words."""
-        return list(fit.ways_out(self.config, self.count, self.size, tried, self.small))
+        return list(fit.ways_out(self.config, self.count, self.shown(detail), tried, self.small))
 
 
 def look_up(name: str, picture: tuple[int, int] = fit.PICTURE, progress: Progress | None = None) -> Facts:
@@ -51,7 +54,10 @@ def look_up(name: str, picture: tuple[int, int] = fit.PICTURE, progress: Progres
         check_weights(files)
     try:
         processor = load_processor(str(files.folder), family.processor)
-        size, small = (fit.picture_size(processor, family, each, config) for each in (picture, SMALL))
+        if family.detail is not None:
+            family.detail(processor, config, "full")
+        size = fit.picture_size(processor, family, picture, config)
+        small = fit.small_size(processor, family, config, picture)
         counted = fit.count(config, family)
     except Exception as error:  # on a broken file these libraries raise whatever they stumble over
         raise ModelError(f"The processor of “{name}” could not be read: {first_line(error)}") from error

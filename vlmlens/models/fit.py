@@ -130,6 +130,16 @@ def _beside(family: Row, config: Any, shape: torch.Size) -> int:
     return shape[:-3].numel() * ((shape[-2] // patch) * (shape[-1] // patch) + 1)
 
 
+def small_size(processor: Any, family: Row, config: Any, size: tuple[int, int] = PICTURE) -> Size | None:
+    """The same in as few tokens as the family allows (`detail="low"`); None where it has no say in that."""
+    if family.detail is None:
+        return None
+    few = copy.copy(processor)
+    few.image_processor = copy.deepcopy(processor.image_processor)
+    family.detail(few, copy.deepcopy(config), "low")
+    return picture_size(few, family, size, config)
+
+
 def need(config: Any, counted: Count, size: Size, precision: Precision, on_cpu: bool = False) -> Need:
     """What one question about one picture needs, answered with the cache and watched at every layer."""
     item = precision.itemsize
@@ -224,7 +234,7 @@ def spread_over(fit: Fit, device: torch.device) -> Fit | None:
 
 
 def ways_out(config: Any, counted: Count, size: Size, tried: Fit, small: Size | None = None) -> Iterator[str]:
-    """What would fit where `tried` does not, in words, the least loss first. `small`: a picture of fewer tokens."""
+    """What would fit where `tried` does not, in words, the least loss first. `small`: the picture at low detail."""
     here = torch.device(tried.device)
 
     def would(precision: Precision, picture: Size = size) -> bool:
@@ -235,7 +245,7 @@ def ways_out(config: Any, counted: Count, size: Size, tried: Fit, small: Size | 
         if would(Precision(dtype)):
             yield f"dtype {Precision(dtype)}"
     if small is not None and small.tokens < size.tokens and would(tried.precision, small):
-        yield f"a smaller picture ({small.tokens} tokens in place of {size.tokens})"
+        yield f"detail low ({small.tokens} tokens in place of {size.tokens})"
     for bits in (8, 4) if here.type == "cuda" else ():
         if (tried.precision.bits or 16) > bits and would(Precision(torch.bfloat16, bits)):
             lacks = bitsandbytes_lacks()
@@ -253,6 +263,6 @@ def check_fit(config: Any, processor: Any, family: Row, device: torch.device, as
         return found
     if (spread := spread_over(found, device)) is not None:
         return spread
-    ways = list(ways_out(config, counted, size, found, picture_size(processor, family, (336, 336), config)))
+    ways = list(ways_out(config, counted, size, found, small_size(processor, family, config)))
     told = f"these would fit: {', '.join(ways)}" if ways else "take a smaller model, or free some memory"
     raise NoRoom(f"It will not fit: {found.sentence()}; {told}.")

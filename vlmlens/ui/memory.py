@@ -14,12 +14,12 @@ def told(vlm: VLM | None) -> str:
         return "The machine ran out of memory. Take a smaller picture, or unload a large model; the page goes on."
     info = vlm.info
     ways = [f"unload {other.name}" for other in pool.loaded() if other.name != vlm.name]
-    if not getattr(getattr(vlm, "family", None), "alike", True):
-        ways.append("take a smaller picture, which becomes fewer tokens")
+    if getattr(getattr(vlm, "family", None), "detail", None) is not None:
+        ways.append("unload it and load it with low detail, which makes fewer tokens of a picture")
     if info.dtype == "float32":
         ways.append("unload it and load it in bfloat16")
     elif info.device.startswith("cuda"):
-        ways += ["unload it and load it in 8bit or 4bit"]
+        ways.append("unload it and load it in 8bit or 4bit")
     ways.append("take a shorter question or a smaller model")
     return (
         f"Memory ran out on {info.device} while {info.name} worked; it holds {info.memory / GIB:.1f} GiB in "

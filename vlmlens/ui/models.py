@@ -9,6 +9,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from vlmlens.errors import ModelError, PictureError
 from vlmlens.models import VLM, ModelInfo, cached_models, lab_models
+from vlmlens.models.detail import Detail
 from vlmlens.models.device import CHOICES, devices
 from vlmlens.models.shortlist import SHORTLIST
 from vlmlens.progress import Progress
@@ -18,7 +19,7 @@ from vlmlens.ui.jobs import Pending, forget_about, result
 if TYPE_CHECKING:
     from vlmlens.models.facts import Facts  # transformers takes seconds to import
 
-LOADING = "loads"  # in the session's state: names whose Load was pressed, with device and dtype
+LOADING = "loads"  # in the session's state: names whose Load was pressed, each with a pool.How
 GIB = 2**30
 PROMISES = (
     "Tried on one scene when it was loaded: watching changes no answer, every watched row sums to 1, every image token "
@@ -59,17 +60,17 @@ def model(name: str) -> VLM:
     """
     if pool.here(name):
         return pool.get(name)
-    wanted: dict[str, tuple[str, str]] = st.session_state.setdefault(LOADING, {})
+    wanted: dict[str, pool.How] = st.session_state.setdefault(LOADING, {})
     if not name.startswith("lab:") and name not in wanted:
         _card(name)
         raise Pending(name)
-    device, dtype = wanted.get(name, ("auto", "auto"))
+    how = wanted.get(name, pool.AS_IT_COMES)
 
     def work(progress: Progress) -> None:
-        pool.get(name, device, dtype, progress)  # and keeps it: nothing else does
+        pool.get(name, how, progress)  # and keeps it: nothing else does
 
     try:
-        result(("model", name, device, dtype), f"Loading {name}", work, keep=False)
+        result(("model", name, how), f"Loading {name}", work, keep=False)
     except Pending:
         raise
     except Exception:
@@ -120,9 +121,14 @@ def _card(name: str) -> None:
         st.markdown(f"**{name}** is not in memory.")
         billions = facts.count.total / 1e9
         count = f"{billions:.2f} billion" if billions >= 0.1 else f"{billions * 1e3:.3g} million"
-        st.caption(f"{facts.family.name}, {count} parameters, this picture becomes {facts.size.tokens} tokens")
+        told = st.empty()
         dtype = st.segmented_control("Precision", CHOICES, default="auto", key=f"dtype-{name}", required=True) or "auto"
-        lights = {str(device): _light(facts, device, dtype) for device in devices()}
+        detail: Detail = "full"
+        if facts.small is not None and facts.small.tokens < facts.size.tokens:
+            low = st.toggle("Low detail", key=f"low-{name}", help="The picture in as few tokens as the family allows.")
+            detail = "low" if low else "full"
+        told.caption(f"{facts.family.name}, {count} parameters, {facts.shown(detail).tokens} tokens with this picture")
+        lights = {str(device): _light(facts, device, dtype, detail) for device in devices()}
         device = next(iter(lights))
         if len(lights) > 1:
             picked = st.segmented_control("Device", [*lights], default=device, key=f"device-{name}", required=True)
@@ -130,13 +136,14 @@ def _card(name: str) -> None:
         if facts.download is None or facts.download:
             what = "weights are" if facts.download is None else f"{facts.download / 1e9:.1f} GB of weights are"
             st.caption(f"Its {what} still to be downloaded; a download that stops goes on the next time.")
-        st.button("Load", type="primary", on_click=_load, args=(name, device, dtype), disabled=not lights[device])
+        how = pool.How(device, dtype, detail)
+        st.button("Load", type="primary", on_click=_load, args=(name, how), disabled=not lights[device])
 
 
-def _light(facts: "Facts", device: torch.device, dtype: str) -> bool:
+def _light(facts: "Facts", device: torch.device, dtype: str, detail: Detail) -> bool:
     """One line: whether it fits on a device, in numbers, and else what would."""
     try:
-        found = facts.fit(device, dtype)
+        found = facts.fit(device, dtype, detail)
     except ModelError as error:
         st.markdown(f":red-badge[✕ {device}] {error}")
         return False
@@ -145,15 +152,15 @@ def _light(facts: "Facts", device: torch.device, dtype: str) -> bool:
     if found.fits:
         st.markdown(f":green-badge[✓ {device}] {told}")
         return True
-    ways = facts.ways_out(found)
+    ways = facts.ways_out(found, detail)
     what = f"This would fit: {'; or '.join(ways)}." if ways else "Take a smaller model, or free some memory."
     st.markdown(f":red-badge[✕ {device}] {told}: it will not fit. {what}")
     return False
 
 
-def _load(name: str, device: str, dtype: str) -> None:
+def _load(name: str, how: pool.How) -> None:
     forget_about(name)
-    st.session_state.setdefault(LOADING, {})[name] = device, dtype
+    st.session_state.setdefault(LOADING, {})[name] = how
 
 
 def _picture_size() -> tuple[int, int]:

@@ -21,12 +21,25 @@ import torch
 
 from vlmlens.errors import NoRoom, forget_frames
 from vlmlens.models import VLM, lab_models, load
+from vlmlens.models.detail import Detail
 from vlmlens.progress import Progress
 
 DEFAULT = "lab:concat"
 PAUSE = 4.0  # seconds before each model that nobody has asked for yet
 GRACE = 30.0  # seconds
 MOST_LARGE = 2  # models other than the lab's kept at once, unless more are held
+
+
+@dataclass(frozen=True)
+class How:
+    """How a model is to be loaded; see `vlmlens.load`."""
+
+    device: str = "auto"
+    dtype: str = "auto"
+    detail: Detail = "full"
+
+
+AS_IT_COMES = How()
 
 
 @dataclass
@@ -42,7 +55,7 @@ _models: "OrderedDict[str, Future[VLM]]" = OrderedDict()
 _sessions: dict[str, Session] = {}
 
 
-def get(name: str, device: str = "auto", dtype: str = "auto", progress: Progress | None = None) -> VLM:
+def get(name: str, how: How = How(), progress: Progress | None = None) -> VLM:
     """The model of this name, loading it if it is not here; a second caller waits for the first one's load."""
     with _lock:
         future = _models.get(name)
@@ -52,7 +65,7 @@ def get(name: str, device: str = "auto", dtype: str = "auto", progress: Progress
         _models.move_to_end(name)
     if mine:
         try:
-            future.set_result(_load(name, device, dtype, progress))
+            future.set_result(_load(name, how, progress))
         except BaseException as error:
             with _lock:
                 _models.pop(name, None)  # a failed load may be tried again
@@ -65,11 +78,11 @@ def get(name: str, device: str = "auto", dtype: str = "auto", progress: Progress
     return future.result()
 
 
-def _load(name: str, device: str, dtype: str, progress: Progress | None) -> VLM:
+def _load(name: str, how: How, progress: Progress | None) -> VLM:
     """A model, in the place of others that nobody holds if there is no room beside them."""
     while True:
         try:
-            return load(name, device, dtype, progress=progress)
+            return load(name, how.device, how.dtype, detail=how.detail, progress=progress)
         except NoRoom:
             if not _drop_oldest(but=name):
                 raise
