@@ -590,7 +590,7 @@ def test_what_it_needs_is_known_before_it_is_loaded(kind, vlm, folders):
 
 
 def test_no_other_answer_is_scored_than_its_first_word(vlm, pictures):
-    with pytest.raises(NotApplicable, match="first word"):
+    with pytest.raises(NotApplicable, match="no other answer"):
         vlm.inspect(pictures[0], QUESTIONS[0], answer="red")
 
 

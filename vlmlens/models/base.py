@@ -211,7 +211,7 @@ class VLM(ABC):
                 said = self.say(prepared, watch, new_tokens, answer, progress)
             if said is None and answer is not None:
                 raise NotApplicable(
-                    f"Of {self.name} nothing is recorded after the answer's first word; no other answer can be scored."
+                    f"Of what {self.name} says one word is recorded, the first; there is no other answer to score."
                 )
             if said is None:
                 logits, recorder = self.run(prepared, watch, edits)
