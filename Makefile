@@ -27,7 +27,7 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 
 unit: $(INSTALLED)
-	$(BIN)/pytest --ignore=tests/browser --junitxml=test-results/unit.xml
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --ignore=tests/browser --junitxml=test-results/unit.xml
 
 ifeq ($(SKIP_BROWSER),1)
 browser:

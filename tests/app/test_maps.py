@@ -10,6 +10,7 @@ import vlmlens
 from vlmlens.attribution import METHODS, Case, explain
 from vlmlens.attribution.faithfulness import trust
 from vlmlens.lab.scenes import Scene, Thing
+from vlmlens.ui import pool
 from vlmlens.ui.inspect import FOLDS
 from vlmlens.ui.inspect.choice import Choice
 from vlmlens.ui.inspect.save import as_python
@@ -105,7 +106,10 @@ def test_the_verdict_on_the_page_is_the_librarys(asked):
 
 
 def test_a_large_model_is_judged_when_asked(asked, settle, grouped_folder, monkeypatch):
+    pool.get(str(grouped_folder))  # as if it had been loaded on the page
     at = asked(model=str(grouped_folder))
+    if load := next((button for button in at.button if button.label == "Load"), None):
+        settle(load.click().run())
     (button,) = [button for button in at.button if button.label.startswith("Compare with random maps (up to")]
     assert said(at, "not checked yet]")
     assert said(at, "Removing what this map marks takes")

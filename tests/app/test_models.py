@@ -1,16 +1,21 @@
 """The model box: what is told before a load, the load itself, what is held after it, and what happens when it fails."""
 
+import runpy
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from vlmlens.errors import ModelError
 from vlmlens.lab.scenes import Scene, Thing
 from vlmlens.models import fit
 from vlmlens.models.facts import look_up
+from vlmlens.progress import Cancelled
 from vlmlens.ui import pool
 
+QUESTION = "what color is the circle?"
 SCENE = Scene((Thing(0, "red", "circle", "large"),))
 
 
@@ -18,7 +23,7 @@ SCENE = Scene((Thing(0, "red", "circle", "large"),))
 def start(settle):
     def run(name: str) -> AppTest:
         at = AppTest.from_file(str(Path(__file__).resolve().parents[2] / "app.py"), default_timeout=60)
-        at.query_params.update({"model": name, "scene": SCENE.to_json(), "q": "what color is the circle?"})
+        at.query_params.update({"model": name, "scene": SCENE.to_json(), "q": QUESTION})
         return settle(at.run())
 
     return run
@@ -83,6 +88,44 @@ def test_a_model_that_cannot_be_loaded_is_told_in_a_sentence_and_the_page_goes_o
     assert answered(at)
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(Cancelled("stopped"), "Loading was cancelled"), (ModelError("It is damaged."), "It is damaged.")],
+)
+def test_a_load_that_ends_early_can_be_asked_for_again(start, settle, folder, monkeypatch, error, said):
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    at = start(folder)
+    with monkeypatch.context() as broken:
+        broken.setattr(pool, "load", fail)
+        settle(button(at, "Load").click().run())
+    assert [box.value for box in (*at.info, *at.error) if said in box.value]
+    assert not pool.here(folder)
+    settle(button(at, "Load").click().run())
+    assert answered(at)
+
+
+def test_two_that_are_not_loaded_stand_side_by_side(settle, folder, tmp_path):
+    other = str(shutil.copytree(folder, tmp_path / "other"))
+    at = AppTest.from_file(str(Path(__file__).resolve().parents[2] / "app.py"), default_timeout=60)
+    at.query_params.update({"model": folder, "scene": SCENE.to_json(), "q": QUESTION, "beside": other})
+    settle(at.run())
+    assert not at.exception
+    assert [each.label for each in at.button].count("Load") == 2
+
+
+def test_models_of_the_cache_stand_in_the_box(start, home, sharded):
+    import streamlit as st
+
+    runpy.run_path(str(Path(__file__).parents[1] / "hub.py"))["put"](sharded, home)
+    st.cache_data.clear()
+    try:
+        assert "org/tiny-llava" in start("lab:concat").selectbox(key="model").options
+    finally:
+        st.cache_data.clear()
+
+
 def test_a_suggestion_is_taken_into_the_box(start):
     at = start("lab:concat")
     next(each for each in at.button if each.key == "start-Qwen/Qwen2-VL-2B-Instruct").click().run()
@@ -119,6 +162,6 @@ def test_memory_that_runs_out_is_freed_and_told_with_what_to_lower(start, settle
         assert "CUDA" not in error.value
     finally:
         hook.remove()
-    settle(at.text_input(key="question").set_value("what color is the circle?").run())
+    settle(at.text_input(key="question").set_value(QUESTION).run())
     assert not at.error
     assert answered(at)

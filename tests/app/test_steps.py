@@ -11,7 +11,7 @@ import vlmlens
 from vlmlens.attention import budget
 from vlmlens.lab.scenes import Scene, Thing
 from vlmlens.trace import Segment, trace_bytes
-from vlmlens.ui import words
+from vlmlens.ui import pool, words
 from vlmlens.ui.inspect import step as steps
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,9 +37,14 @@ def trace(talker):
 @pytest.fixture
 def start(talker, settle):
     def run(**link: str) -> AppTest:
+        pool.get(talker)  # as if it had been loaded on the page
         at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
         at.query_params.update({"model": talker, "scene": SCENE.to_json(), "q": QUESTION} | link)
-        return settle(at.run())
+        settle(at.run())
+        if load := next((button for button in at.button if button.label == "Load"), None):
+            load.click()
+            settle(at.run())
+        return at
 
     return run
 

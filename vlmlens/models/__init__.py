@@ -107,6 +107,8 @@ def load(
 
         vlm = load_pretrained(name, device, dtype, revision, detail, progress)
     try:
+        if progress is not None:
+            progress.step(1.0, "asking it once, to see that its inside is shown truthfully")
         vlm.check()
     except UserError:
         raise

@@ -75,7 +75,7 @@ def open_model(
                     **where,
                 )
             if "device_map" not in where:
-                progress.step(1.0, f"moving it to {placed}")
+                progress.step(1.0, "" if placed.type == "cpu" else f"moving it to {placed}")
                 model = model.to(placed)
     except UserError as error:
         forget_frames(error)

@@ -12,9 +12,9 @@ from vlmlens.models import VLM, ModelInfo, cached_models, lab_models
 from vlmlens.models.detail import Detail
 from vlmlens.models.device import CHOICES, devices
 from vlmlens.models.shortlist import SHORTLIST
-from vlmlens.progress import Progress
+from vlmlens.progress import Cancelled, Progress
 from vlmlens.ui import pool
-from vlmlens.ui.jobs import Pending, forget_about, result
+from vlmlens.ui.jobs import Pending, forget_about, in_words, result
 
 if TYPE_CHECKING:
     from vlmlens.models.facts import Facts  # transformers takes seconds to import
@@ -50,7 +50,13 @@ def pick_model() -> str:
 
 def offered(*more: str) -> list[str]:
     """The models on offer, and whatever else is asked for."""
-    return list(dict.fromkeys([*(model.name for model in (*lab_models(), *cached_models())), *more]))
+    return list(dict.fromkeys([*(model.name for model in lab_models()), *_cached(), *more]))
+
+
+@st.cache_data(ttl=10, show_spinner=False)
+def _cached() -> list[str]:
+    """Names of what the local Hugging Face cache holds; every run of a page asks."""
+    return [model.name for model in cached_models()]
 
 
 def model(name: str) -> VLM:
@@ -73,9 +79,15 @@ def model(name: str) -> VLM:
         result(("model", name, how), f"Loading {name}", work, keep=False)
     except Pending:
         raise
-    except Exception:
-        wanted.pop(name, None)
-        raise
+    except Exception as error:
+        if wanted.pop(name, None) is None:
+            raise
+        if isinstance(error, Cancelled):
+            st.info("Loading was cancelled. What has been downloaded is kept, and the next time goes on from there.")
+        else:
+            st.error(in_words(error))
+        _card(name)  # from which it can be tried again, or otherwise
+        raise Pending(name) from error
     wanted.pop(name, None)
     return pool.get(name)
 
@@ -117,7 +129,7 @@ def _card(name: str) -> None:
 
     size = _picture_size()
     facts = result(("facts", name, size), f"Looking up {name}", lambda progress: look_up(name, size, progress))
-    with st.container(border=True, key="model-card"):
+    with st.container(border=True, key=f"card-{name}"):
         st.markdown(f"**{name}** is not in memory.")
         billions = facts.count.total / 1e9
         count = f"{billions:.2f} billion" if billions >= 0.1 else f"{billions * 1e3:.3g} million"
@@ -137,7 +149,9 @@ def _card(name: str) -> None:
             what = "weights are" if facts.download is None else f"{facts.download / 1e9:.1f} GB of weights are"
             st.caption(f"Its {what} still to be downloaded; a download that stops goes on the next time.")
         how = pool.How(device, dtype, detail)
-        st.button("Load", type="primary", on_click=_load, args=(name, how), disabled=not lights[device])
+        st.button(
+            "Load", type="primary", key=f"load-{name}", on_click=_load, args=(name, how), disabled=not lights[device]
+        )
 
 
 def _light(facts: "Facts", device: torch.device, dtype: str, detail: Detail) -> bool:
@@ -175,14 +189,15 @@ def _picture_size() -> tuple[int, int]:
 
 def _shortlist() -> None:
     """For someone who does not know where to start."""
-    with st.popover("", icon=":material/list:", help="Where to start"):
-        st.markdown("**Models of the hub to start with**, by the machine that they are comfortable on")
+    with st.popover("Hub", help="Where to start: models of the hub, by the machine that they run on"):
+        st.markdown("**Models of the hub to start with**, by the machine that they run on")
         for machine in dict.fromkeys(row.machine for row in SHORTLIST):
-            st.caption(f"On {machine}")
-            for row in SHORTLIST:
-                if row.machine == machine:
-                    label = f"{row.name} · {row.billions:g} billion · {row.licence}"
-                    st.button(label, key=f"start-{row.name}", type="tertiary", on_click=_take, args=(row.name,))
+            with st.container(gap=None):
+                st.caption(f"On {machine}")
+                for row in SHORTLIST:
+                    if row.machine == machine:
+                        label = f"{row.name} · {row.billions:g} billion · {row.licence}"
+                        st.button(label, key=f"start-{row.name}", type="tertiary", on_click=_take, args=(row.name,))
 
 
 def _take(name: str) -> None:
