@@ -33,9 +33,8 @@ def picture():
 
 @pytest.fixture
 def without_rows(monkeypatch):
-    for name in list(families.FAMILIES):
-        monkeypatch.delitem(families.FAMILIES, name)
-    families.FAMILIES["other"] = families.Family("Other", "other", "", "", None)
+    monkeypatch.setattr(families, "ROWS", {})
+    monkeypatch.setattr(loading, "ROWS", {})
     monkeypatch.setattr(unknown, "known", lambda: "others")
 
 

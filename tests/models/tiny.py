@@ -71,8 +71,11 @@ def awake(model: nn.Module) -> nn.Module:
                 parameter.add_(0.2 * torch.randn_like(parameter))
             elif any(part in name for part in ("vision", "visual", "projector", "connector")):
                 parameter.mul_(4)
-    model.generation_config.max_new_tokens = 3
-    model.generation_config.eos_token_id = list(range(model.config.get_text_config().vocab_size))
+    if model.can_generate():
+        model.generation_config.max_new_tokens = 3
+        first = model.generation_config.forced_bos_token_id
+        every = range(model.config.get_text_config().vocab_size)
+        model.generation_config.eos_token_id = [token for token in every if token != first]
     return model.eval()
 
 
@@ -434,6 +437,146 @@ def smolvlm():
     return _idefics("SmolVLM")
 
 
+def wordpieces(*special: str):
+    """BERT's own tokenizer: every letter, and the words of a few sentences."""
+    from transformers import BertTokenizer
+
+    letters = [chr(code) for code in range(33, 127) if not chr(code).isupper()]
+    words = sorted(set(TEXT.lower().split()))
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *special, *letters, *(f"##{c}" for c in letters), *words]
+    vocab = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
+    return BertTokenizer(vocab=vocab, do_lower_case=True)
+
+
+def blip():
+    """Its class is made for two streams of one width."""
+    from transformers import BlipConfig, BlipForQuestionAnswering, BlipProcessor
+    from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
+
+    words = wordpieces("[DEC]")
+    processor = BlipProcessor(BlipImageProcessorPil(size={"height": 48, "width": 48}), words)
+    text = {name: value for name, value in DECODER.items() if name != "num_key_value_heads"}
+    config = BlipConfig(
+        vision_config={**TOWER, "hidden_size": 48, "image_size": 48, "patch_size": 8, "initializer_range": 0.02},
+        text_config={
+            **text,
+            "vocab_size": len(words),
+            "bos_token_id": len(words) - 1,
+            "pad_token_id": words.pad_token_id,
+            "sep_token_id": words.sep_token_id,
+        },
+    )
+    return BlipForQuestionAnswering(config), processor
+
+
+def mllama():
+    """Its gates are shut as initialised, so that no layer would look at the picture. The prompt begins with words."""
+    from transformers import MllamaConfig, MllamaForConditionalGeneration, MllamaProcessor
+    from transformers.models.mllama.image_processing_pil_mllama import MllamaImageProcessorPil
+
+    words = make_tokenizer("<|image|>", "<|python_tag|>", bos="<|begin_of_text|>")
+    begin_with_bos(words)
+    processor = MllamaProcessor(MllamaImageProcessorPil(size={"height": 48, "width": 48}), words)
+    processor.chat_template = "{{ bos_token }}" + CHAT.replace("<|im_start|>", "").replace("<image>", "<|image|>")
+    config = MllamaConfig(
+        vision_config={
+            "hidden_size": 32,
+            "attention_heads": 2,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_global_layers": 1,
+            "image_size": 48,
+            "patch_size": 8,
+            "intermediate_layers_indices": [0],
+            "vision_output_dim": 64,
+        },
+        text_config={
+            **DECODER,
+            **ids(words),
+            "vocab_size": len(words),
+            "bos_token_id": words.bos_token_id,
+            "cross_attention_layers": [1],
+            "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
+        },
+        image_token_index=words.convert_tokens_to_ids("<|image|>"),
+    )
+    model = MllamaForConditionalGeneration(config)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "gate" in name.rpartition(".")[2]:
+                parameter.fill_(0.7)
+    return model, processor
+
+
+def florence2():
+    """Answers begin with two tokens, as the published ones do."""
+    from transformers import BartConfig, Florence2Config, Florence2ForConditionalGeneration, Florence2Processor
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    words = make_tokenizer(bos="<s>", image_token="<image>")
+    side = {"height": 48, "width": 48}
+    images = CLIPImageProcessorPil(size=side, crop_size=side, do_center_crop=False)
+    images.image_seq_length = 1 + 6 * 6
+    config = Florence2Config(
+        vision_config={
+            "depths": (1, 1),
+            "patch_size": (7, 3),
+            "patch_stride": (4, 2),
+            "patch_padding": (3, 1),
+            "patch_prenorm": (False, True),
+            "embed_dim": (16, 32),
+            "num_heads": (2, 2),
+            "num_groups": (2, 2),
+            "window_size": 6,
+            "drop_path_rate": 0.0,
+            "projection_dim": 48,
+        },
+        text_config=BartConfig(
+            d_model=48,
+            encoder_layers=3,
+            decoder_layers=2,
+            encoder_attention_heads=4,
+            decoder_attention_heads=4,
+            encoder_ffn_dim=96,
+            decoder_ffn_dim=96,
+            max_position_embeddings=256,
+            init_std=0.15,
+            vocab_size=len(words),
+            bos_token_id=words.bos_token_id,
+            decoder_start_token_id=words.eos_token_id,
+            forced_eos_token_id=None,
+            **ids(words),
+        ),
+        image_token_id=words.image_token_id,
+    )
+    model = Florence2ForConditionalGeneration(config)
+    model.generation_config.forced_bos_token_id = words.bos_token_id
+    model.generation_config.decoder_start_token_id = words.eos_token_id
+    model.generation_config.forced_eos_token_id = None
+    return model, Florence2Processor(images, words)
+
+
+def vilt():
+    from transformers import ViltConfig, ViltForQuestionAnswering, ViltProcessor
+    from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
+
+    words = wordpieces()
+    images = ViltImageProcessorPil(size={"shortest_edge": 48}, size_divisor=8)
+    config = ViltConfig(
+        **{name: value for name, value in DECODER.items() if name != "num_key_value_heads"},
+        vocab_size=len(words),
+        image_size=48,
+        patch_size=8,
+        max_position_embeddings=40,
+        id2label={i: word for i, word in enumerate(("yes", "no", "red", "blue", "1", "2", "circle"))},
+    )
+    model = ViltForQuestionAnswering(config)
+    with torch.no_grad():
+        model.vilt.embeddings.position_embeddings.normal_(0, 0.1)  # all zero as initialised
+        model.vilt.embeddings.patch_embeddings.projection.weight.mul_(4)
+    return model, ViltProcessor(images, words)
+
+
 BUILDERS = {
     builder.__name__: builder
     for builder in (
@@ -451,6 +594,10 @@ BUILDERS = {
         glm4v,
         idefics3,
         smolvlm,
+        blip,
+        mllama,
+        florence2,
+        vilt,
     )
 }
 

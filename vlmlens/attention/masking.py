@@ -20,7 +20,6 @@ from vlmlens.attention.sweep import Mode, Sweep
 from vlmlens.errors import NotApplicable
 from vlmlens.models import VLM, Picture, Prepared, as_image
 from vlmlens.models.inside import branched
-from vlmlens.models.record import pools
 from vlmlens.progress import Progress
 from vlmlens.trace import Branch, Knockout, Scale, Segment
 
@@ -54,7 +53,7 @@ def edges(prepared: Prepared, route: Route) -> tuple[np.ndarray, np.ndarray]:
     """What a route reads, bool [position], and who reads, bool [position + 1] with a readout last."""
     rows = np.zeros(prepared.length + 1, bool)
     if route.reader == "last":
-        rows[prepared.length if pools(prepared) else prepared.length - 1] = True
+        rows[prepared.row] = True
     else:
         rows[:-1] = prepared.segments == route.reader
     return prepared.segments == route.read, rows

@@ -12,10 +12,10 @@ from vlmlens.trace import Site
 
 
 def by_layer(sites: tuple[Site, ...]) -> list[list[int]]:
-    """Indices of the sites of each layer, in order: what happens in one layer happens at once."""
-    layers: dict[tuple[int, bool], list[int]] = {}
+    """Indices of the sites of each layer and kind, in order: these happen at once, and so do all readouts."""
+    layers: dict[tuple[int, str], list[int]] = {}
     for index, site in enumerate(sites):
-        layers.setdefault((site.layer, site.kind == "readout"), []).append(index)
+        layers.setdefault((-1 if site.kind == "readout" else site.layer, site.kind), []).append(index)
     return list(layers.values())
 
 
@@ -23,15 +23,16 @@ def rollout(passed: Whole) -> np.ndarray:
     """Attention rollout (Abnar and Zuidema, ACL 2020): how much of each position reaches the answering row, [position].
 
     Per layer the head-mean attention and the residual stream weigh one half each; layers are multiplied. A readout has
-    no residual stream. Attention to a learned sink, which is no position, is left out. Sums to 1.
+    no residual stream; of several the mean is taken. Attention to a learned sink, which is no position, is left out.
+    Sums to 1.
     """
     total = torch.eye(passed.length + 1, dtype=torch.float64)
     for layer in by_layer(passed.sites):
         step = torch.eye(passed.length + 1, dtype=torch.float64)
-        for index in layer:
+        for place, index in enumerate(layer):
             site, weights = passed.sites[index], passed.flows[index].weights.double().mean(0).cpu()
             rows, keys = torch.tensor(site.queries), torch.tensor(site.keys)
-            residual = 0.0 if site.kind == "readout" else 0.5
+            residual = place / (place + 1) if site.kind == "readout" else 0.5  # a running mean over readouts
             weights = weights / weights.sum(-1, keepdim=True).clamp_min(1e-12)
             step[rows] *= residual
             step[rows[:, None], keys] += (1 - residual) * weights
@@ -48,9 +49,9 @@ def value_norms(passed: Whole) -> tuple[tuple[int, ...], np.ndarray]:
     """
     mix = torch.zeros(passed.length + 1)
     mix[passed.row] = 1.0
-    if passed.pools:
-        readout = next(i for i, site in enumerate(passed.sites) if site.kind == "readout")
-        mix[list(passed.sites[readout].keys)] = passed.flows[readout].weights.mean((0, 1)).cpu()
+    readouts = [i for i, site in enumerate(passed.sites) if site.kind == "readout"]
+    for i in readouts:
+        mix[list(passed.sites[i].keys)] += passed.flows[i].weights[:, -1].mean(0).cpu() / len(readouts)
     layers: dict[int, Tensor] = {}
     for site, flow in zip(passed.sites, passed.flows, strict=True):
         rows = mix[list(site.queries)].to(flow.weights) * flow.writing.scale[0, :, 0]

@@ -29,7 +29,7 @@ class Sweep:
     after: np.ndarray  # [item, layer]
     kept: np.ndarray  # bool [item, layer]: whether the answer stayed the same
     noise: float  # the largest relative change of the probability by what must not matter
-    readout: int | None = None  # the layer number of a readout, which is no second look
+    readout: int | None = None  # the number of the first layer that is a readout, which is no second look
 
     @property
     def change(self) -> np.ndarray:
@@ -85,8 +85,8 @@ class Sweep:
     def review_layer(self) -> int | None:
         """The last fusion layer, if it lies in the last third and at least one quiet layer parts it from the others."""
         found = self.fusion_layers
-        layers = [layer for layer in self.layers if layer != self.readout]
-        found = tuple(layer for layer in found if layer != self.readout)
+        layers = [layer for layer in self.layers if self.readout is None or layer < self.readout]
+        found = tuple(layer for layer in found if layer in layers)
         if len(found) < 2 or found[-1] - found[-2] < 2 or found[-1] < LATE * len(layers):
             return None
         return found[-1]

@@ -103,10 +103,9 @@ def load(
 
             vlm = LabVLM(name)
     else:
-        from vlmlens.models.huggingface import HuggingFaceVLM
-        from vlmlens.models.loading import open_model
+        from vlmlens.models.pretrained import load_pretrained
 
-        vlm = HuggingFaceVLM(open_model(name, device, dtype, revision, detail, progress))
+        vlm = load_pretrained(name, device, dtype, revision, detail, progress)
     try:
         if progress is not None:
             progress.step(1.0, "asking it once, to see that its inside is shown truthfully")

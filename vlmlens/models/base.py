@@ -76,6 +76,7 @@ class VLM(ABC):
     variants_at_once = 32  # of one input, in one batch
     items_at_once = 100
     causal = False  # whether positions read only what comes before them
+    branching = True  # whether a batch may grow between layers
     whole_from = 0  # the first layer that all of the picture has entered, and from which on a batch may grow
 
     def __init__(self) -> None:
@@ -210,7 +211,9 @@ class VLM(ABC):
             if answer is not None or (new_tokens and not edits):
                 said = self.say(prepared, watch, new_tokens, answer, progress)
             if said is None and answer is not None:
-                raise NotApplicable(f"{self.name} says one word of its own list; there is no other answer to score.")
+                raise NotApplicable(
+                    f"Of what {self.name} says one word is recorded, the first; there is no other answer to score."
+                )
             if said is None:
                 logits, recorder = self.run(prepared, watch, edits)
                 text = "" if edits or not new_tokens else self.generate(prepared)
@@ -359,13 +362,14 @@ class VLM(ABC):
             plain, _ = self.run(prepared, None)
             watched, recorder = self.run(prepared, Watch())
             image = prepared.segments == Segment.IMAGE
+            aside = np.isin(np.arange(prepared.length), prepared.aside)
             blind, _ = self.run(prepared, None, [Knockout(image)])
         problems = {
             "watching must not change the answer": torch.equal(plain, watched),
             "every watched row must sum to 1, or to less where a learned sink takes a part of it": bool(recorder.kept)
             and all(_adds_up(kept) for kept in recorder.kept.values()),
             "every image token must have a place on the picture": not prepared.grid.cells
-            or prepared.grid.places(image),
+            or prepared.grid.places(image & ~aside),
             "hiding the whole picture must change something": not torch.equal(plain, blind),
             "every number must be finite": bool(torch.isfinite(plain).all() and torch.isfinite(blind).all()),
         }

@@ -10,7 +10,7 @@ from vlmlens.models import cache, fit
 from vlmlens.models.detail import Detail
 from vlmlens.models.device import pick_precision
 from vlmlens.models.download import download_size
-from vlmlens.models.families import Family
+from vlmlens.models.families import Row
 from vlmlens.models.fit import Count, Fit, Size
 from vlmlens.models.loading import read_family
 from vlmlens.models.processor import load_processor
@@ -23,7 +23,7 @@ class Facts:
     """A model as its config and its processor tell."""
 
     name: str
-    family: Family
+    family: Row
     config: Any
     count: Count
     size: Size  # of the picture in question
@@ -56,8 +56,9 @@ def look_up(name: str, picture: tuple[int, int] = fit.PICTURE, progress: Progres
         processor = load_processor(str(files.folder), family.processor)
         if family.detail is not None:
             family.detail(processor, config, "full")
-        size, small = fit.picture_size(processor, family, picture), fit.small_size(processor, family, config, picture)
-        counted = fit.count(config)
+        size = fit.picture_size(processor, family, picture, config)
+        small = fit.small_size(processor, family, config, picture)
+        counted = fit.count(config, family)
     except Exception as error:  # on a broken file these libraries raise whatever they stumble over
         raise ModelError(f"The processor of “{name}” could not be read: {first_line(error)}") from error
     whole = not files.repo or not cache.missing(files.folder)

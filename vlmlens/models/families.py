@@ -17,34 +17,56 @@ def decoder_layers(config: Any) -> int:
     return int(config.text_config.num_hidden_layers)
 
 
-@dataclass(frozen=True)
-class Family:
-    """One row; it says what differs from the rest. Module names may hold `{i}` for the number of a layer."""
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What every family says of itself."""
 
     name: str  # for people
     model_type: str  # config.model_type
-    projector: (
-        str  # "" where it is not known; its output: the image tokens [picture, token, width] as they enter the decoder
-    )
-    prompt: str  # used where the processor brings no chat template
+    reader: str  # the class that reads it: module of `vlmlens.models`, class
+    architecture: str = ""  # the class of transformers', where several share a model type or none is the automatic one
+    implementation: str = "vlmlens"  # of attention; "eager" where that is written out and calls no other
+    variant: str = ""  # tells apart the rows of one model_type
+    decoders: tuple[str, ...] = ()  # config.text_config.model_type, where other decoders need another row
+    towers: tuple[str, ...] = ()  # config.vision_config.model_type, likewise
+    processor: str = ""  # its class, where it is to be loaded without the half that reads videos
+    detail: Callable[[Any, Any, Detail], None] | None = None  # sets (processor, config); None: every picture alike
+    prompt: str = "{question}"  # used where the processor brings no chat template
+    options: Mapping[str, Any] = field(default_factory=dict)  # for the processor, at every call
+    head: str = "lm_head"  # from the last states to the logits
+    beside: bool = False  # whether the prompt does not hold the picture's tokens: one a patch, and one for a whole
+
+    def fits(self, config: Mapping[str, Any]) -> bool:
+        """Whether a config, as a config.json holds it, is one of this row."""
+        decoder, tower = parts(config)
+        return (
+            self.model_type == config.get("model_type")
+            and (not self.architecture or self.architecture in (config.get("architectures") or ()))
+            and (not self.decoders or decoder in self.decoders)
+            and (not self.towers or tower in self.towers)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family(Row):
+    """A causal decoder with the picture in its sequence; a row says what differs from the rest.
+
+    Module names may hold `{i}` for the number of a layer.
+    """
+
+    reader: str = "huggingface:HuggingFaceVLM"
+    projector: str  # its output: the image tokens [picture, token, width] as they enter the decoder; "" for unknown
     grid: Callable[[Mapping[str, Any], Any, Any, tuple[int, int]], Grid]
     # (inputs, processor, positions of the image tokens, size of the first picture) -> where that one's lie
     canvas: Callable[[Mapping[str, Any], Any, Grid], Canvas] | None = canvas.tiled
-    detail: Callable[[Any, Any, Detail], None] | None = None  # sets (processor, config); None: every picture alike
     layer: str = "model.language_model.layers.{i}"  # a decoder layer, whose input states can be replaced
     attention: str = "model.language_model.layers.{i}.self_attn"  # its attention module
     norm: str = "model.language_model.norm"  # after the last layer
-    head: str = "lm_head"  # from there to the logits
     after: str = ""  # a norm of what attention writes, between it and the residual stream
     cap: str = ""  # attribute of config.text_config: logits are bent to lie within it on both sides
     image_token_id: str = "image_token_id"  # attribute of the config
     placeholder: str = ""  # what stands for a picture in a prompt, where the image token does not
     layers: Callable[[Any], int] = decoder_layers  # config -> how many there are
-    variant: str = ""  # tells apart the rows of one model_type
-    decoders: tuple[str, ...] = ()  # config.text_config.model_type, where other decoders need another row
-    towers: tuple[str, ...] = ()  # config.vision_config.model_type, likewise
-    processor: str = ""  # its class, where it is to be loaded without the half that reads videos
-    options: Mapping[str, Any] = field(default_factory=dict)  # for the processor, at every call
     written: Callable[[str, Any], str] | None = None
     # (prompt, tokenizer) -> what the processor makes of it before it repeats the image token
     causal: bool = True  # whether what comes before a position never reads it, but for the picture's tokens each other
@@ -52,15 +74,6 @@ class Family:
     alike: bool = True  # whether every picture becomes the same number of tokens
     guessed: bool = False  # whether this is no row of the table, see `unknown`
     second: bool = True  # whether the model was made for more than one picture
-
-    def fits(self, config: Mapping[str, Any]) -> bool:
-        """Whether a config, as a config.json holds it, is one of this row."""
-        decoder, tower = parts(config)
-        return (
-            self.model_type == config.get("model_type")
-            and (not self.decoders or decoder in self.decoders)
-            and (not self.towers or tower in self.towers)
-        )
 
 
 def parts(config: Mapping[str, Any]) -> tuple[str, str]:
@@ -71,9 +84,9 @@ def parts(config: Mapping[str, Any]) -> tuple[str, str]:
     return decoder, tower
 
 
-def family_of(config: Mapping[str, Any]) -> Family | None:
+def family_of(config: Mapping[str, Any]) -> Row | None:
     """The row of a config, as a config.json holds it."""
-    return next((family for family in FAMILIES.values() if family.fits(config)), None)
+    return next((row for row in ROWS.values() if row.fits(config)), None)
 
 
 def bos_after_the_picture(prompt: str, tokenizer: Any) -> str:
@@ -86,6 +99,14 @@ def written_as_a_paragraph(prompt: str, tokenizer: Any) -> str:
     """Gemma 3's processor puts a picture between two signs, and those between empty lines."""
     image = f"{tokenizer.boi_token}{tokenizer.image_token}{tokenizer.eoi_token}"
     return prompt.replace(tokenizer.boi_token, f"\n\n{image}\n\n")
+
+
+def first_token_written(prompt: str, tokenizer: Any) -> str:
+    """Mllama's processor puts the first token behind a picture that the prompt begins with."""
+    if tokenizer.bos_token in prompt:
+        return prompt
+    rest = prompt.removeprefix("<|image|>")
+    return f"{prompt[: len(prompt) - len(rest)]}{tokenizer.bos_token}{rest}"
 
 
 QWEN: dict[str, Any] = {  # what its generations share
@@ -210,8 +231,50 @@ FAMILIES = {
     )
 }
 
+# Whose picture is no run of tokens in one decoder's sequence: each has a class of its own.
+STREAMS = {
+    row.model_type: row
+    for row in (
+        Row(
+            name="BLIP-VQA",
+            model_type="blip",
+            reader="blip:BlipVLM",
+            architecture="BlipForQuestionAnswering",
+            implementation="eager",
+            head="text_decoder.cls.predictions.decoder",
+            beside=True,
+        ),
+        Family(
+            name="Mllama",
+            model_type="mllama",
+            reader="mllama:MllamaVLM",
+            projector="model.multi_modal_projector",
+            prompt="<|image|>{question}",
+            attention="model.language_model.layers.{i}",  # of one kind in some layers, of another in others
+            options={"add_special_tokens": False},  # the processor or the chat template writes the first token
+            written=first_token_written,
+            grid=grids.cornered,
+            beside=True,
+            alike=False,
+            second=False,
+        ),
+        Row(name="Florence-2", model_type="florence2", reader="florence:FlorenceVLM"),
+        Row(
+            name="ViLT",
+            model_type="vilt",
+            reader="vilt:ViltVLM",
+            architecture="ViltForQuestionAnswering",
+            implementation="eager",
+            head="classifier",
+            beside=True,
+        ),
+    )
+}
+
+ROWS: dict[str, Row] = {**FAMILIES, **STREAMS}
+
 
 def known() -> str:
     """The names of all families, for a sentence."""
-    *others, last = (family.name for family in FAMILIES.values())
+    *others, last = (row.name for row in ROWS.values())
     return f"{', '.join(others)} or {last}"

@@ -13,13 +13,14 @@ from importlib.util import find_spec
 from typing import Any
 
 import torch
+import transformers
 from PIL import Image
 from torch import nn
 from transformers import AutoModelForImageTextToText
 
 from vlmlens.errors import ModelError, NoRoom
 from vlmlens.models.device import Precision, bitsandbytes_lacks, devices, free_memory
-from vlmlens.models.families import Family
+from vlmlens.models.families import Row
 
 GIB = 2**30
 SPARE = 1.1  # of what is needed: the runtime's own, and what an allocator cannot use
@@ -86,10 +87,18 @@ class Fit:
         )
 
 
-def count(config: Any) -> Count:
+def model_class(family: Row | None) -> Any:
+    """The class of transformers' that a family's models are of."""
+    named = family.architecture if family else ""
+    return getattr(transformers, named) if named else AutoModelForImageTextToText
+
+
+def count(config: Any, family: Row | None = None) -> Count:
     """Counted without making them."""
+    kind = model_class(family)
+    make = kind._from_config if family and family.architecture else kind.from_config
     with torch.device("meta"):
-        shell = AutoModelForImageTextToText.from_config(copy.deepcopy(config))  # it changes its config
+        shell = make(copy.deepcopy(config))  # it changes its config
     linear = sum(
         module.weight.numel()
         for name, module in shell.named_modules()
@@ -98,25 +107,37 @@ def count(config: Any) -> Count:
     return Count(linear, sum(parameter.numel() for parameter in shell.parameters()) - linear)
 
 
-def picture_size(processor: Any, family: Family, size: tuple[int, int] = PICTURE) -> Size:
-    """What the processor makes of a picture of `size` (width, height) and an ordinary question."""
+def picture_size(processor: Any, family: Row, size: tuple[int, int] = PICTURE, config: Any = None) -> Size:
+    """What the processor makes of a picture of `size` (width, height) and an ordinary question.
+
+    Without the config, a picture that stands beside the prompt is not counted.
+    """
     inputs = processor(
         images=[Image.new("RGB", size)],
         text=[family.prompt.format(question=QUESTION)],
         return_tensors="pt",
         **family.options,
     )
-    return Size(int(inputs["input_ids"].shape[1]), int(inputs["pixel_values"].numel()))
+    pixels = inputs["pixel_values"]
+    return Size(int(inputs["input_ids"].shape[1]) + _beside(family, config, pixels.shape), int(pixels.numel()))
 
 
-def small_size(processor: Any, family: Family, config: Any, size: tuple[int, int] = PICTURE) -> Size | None:
+def _beside(family: Row, config: Any, shape: torch.Size) -> int:
+    """Tokens of pictures or tiles [..., rgb, y, x] that stand beside the prompt."""
+    if not family.beside or config is None:
+        return 0
+    patch = (getattr(config, "vision_config", None) or config).patch_size
+    return shape[:-3].numel() * ((shape[-2] // patch) * (shape[-1] // patch) + 1)
+
+
+def small_size(processor: Any, family: Row, config: Any, size: tuple[int, int] = PICTURE) -> Size | None:
     """The same in as few tokens as the family allows (`detail="low"`); None where it has no say in that."""
     if family.detail is None:
         return None
     few = copy.copy(processor)
     few.image_processor = copy.deepcopy(processor.image_processor)
     family.detail(few, copy.deepcopy(config), "low")
-    return picture_size(few, family, size)
+    return picture_size(few, family, size, config)
 
 
 def need(config: Any, counted: Count, size: Size, precision: Precision, on_cpu: bool = False) -> Need:
@@ -234,9 +255,9 @@ def ways_out(config: Any, counted: Count, size: Size, tried: Fit, small: Size | 
             yield f"device {other.type} in {found.precision}"
 
 
-def check_fit(config: Any, processor: Any, family: Family, device: torch.device, asked: Precision | None) -> Fit:
+def check_fit(config: Any, processor: Any, family: Row, device: torch.device, asked: Precision | None) -> Fit:
     """The precision to load in, with room for it. Raises NoRoom with the numbers and what would fit."""
-    counted, size = count(config), picture_size(processor, family)
+    counted, size = count(config, family), picture_size(processor, family, config=config)
     found = choose(config, counted, size, device, asked)
     if found.fits:
         return found

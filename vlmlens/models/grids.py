@@ -100,6 +100,29 @@ def anyres(inputs: Mapping[str, Any], processor: Any, positions: np.ndarray, siz
     return Grid(lattice(*edges), detail.ravel(), size, shape, whole.boxes, whole.positions)
 
 
+def cornered(inputs: Mapping[str, Any], processor: Any, positions: np.ndarray, size: Size) -> Grid:
+    """Mllama: the picture lies in the corner of a canvas of tiles; what it does not cover is no cell.
+
+    Each tile has a summary token and then its patches; there are always as many tiles as the model can take.
+    """
+    from transformers.models.mllama import image_processing_pil_mllama as mllama
+
+    most, tile = inputs["pixel_values"].shape[2], inputs["pixel_values"].shape[-1]
+    each = len(positions) // most
+    side = round((each - 1) ** 0.5)
+    ratios = mllama.get_all_supported_aspect_ratios(processor.image_processor.max_image_tiles)
+    canvas = [tiles * tile for tiles in ratios[int(inputs["aspect_ratio_ids"][0, 0]) - 1]]
+    scaled = mllama.get_image_size_fit_to_canvas(size[1], size[0], *canvas, tile)
+    edges, numbers = [], []  # of rows and of columns: pixels of the picture, number on the canvas
+    for length, inside in zip(size[::-1], scaled, strict=True):
+        count = -(-int(inside) * side // tile)
+        edges.append((np.arange(count + 1) * tile / side).clip(0, inside) * length / inside)
+        numbers.append(np.arange(count))
+    rows, columns = np.meshgrid(*numbers, indexing="ij")
+    at = (rows // side * (canvas[1] // tile) + columns // side) * each + 1 + rows % side * side + columns % side
+    return Grid(lattice(*edges), positions[at.ravel()], size, rows.shape)
+
+
 @dataclass(frozen=True)
 class Frame:
     """How LLaVA-NeXT lays a picture on tiles, each axis rows first: scaled to fit and padded around."""

@@ -1,5 +1,5 @@
-"""Hugging Face models behind the VLM protocol. Capture goes through transformers' attention interface; the modeling
-code stays theirs.
+"""Causal decoders that read picture and words in one sequence. Capture goes through transformers' attention interface;
+the modeling code stays theirs.
 """
 
 import copy
@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache, partial
 from itertools import takewhile
 from typing import Any
 
@@ -15,64 +14,36 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from transformers import AttentionInterface
-from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 from vlmlens.errors import ModelError, NotApplicable, QuestionError
-from vlmlens.lab.draw import draw
-from vlmlens.lab.questions import readable
-from vlmlens.lab.scenes import Scene
-from vlmlens.lab.text import known_words
 from vlmlens.lab.weights import LabName
-from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
+from vlmlens.models.base import Picture
 from vlmlens.models.generation import generate
 from vlmlens.models.inside import Eyes
 from vlmlens.models.loading import Opened, open_model
 from vlmlens.models.many import Batch
-from vlmlens.models.processor import token_text
+from vlmlens.models.pretrained import Pretrained
 from vlmlens.models.record import Prepared, Said
 from vlmlens.models.unknown import tried
 from vlmlens.progress import Progress
-from vlmlens.trace import Answer, Segment, Site, Step, Watch
-from vlmlens.trace.capture import Recorder, attend, entering, leaving, recording
+from vlmlens.trace import Segment, Site, Step, Watch
+from vlmlens.trace.capture import Recorder, entering, leaving, recording
 
-# Both, always: without the mask of the same name, transformers passes none and padding is attended to.
-AttentionInterface.register("vlmlens", attend)
-AttentionMaskInterface.register("vlmlens", sdpa_mask)
-
-RANKED = 20  # answers that a trace lists of an open vocabulary
-MOST_QUESTION = 2000  # characters
 BRANCH_BYTES = 1 << 30  # of working memory for the branches of one pass
 MOST_ENDINGS = 8  # more are no faster
 _PLACE = "<<question>>"  # stands in a prompt for the question
 _BY_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")  # inputs [item, position]
 
 
-class HuggingFaceVLM(VLM):
+class HuggingFaceVLM(Pretrained):
     """A pretrained model of a family in `FAMILIES`, from a folder or the hub."""
 
     def __init__(self, opened: Opened, name: str | None = None) -> None:
-        super().__init__()
-        self.family, config = opened.family, opened.config
-        self.processor, self.model = opened.processor, opened.model
+        super().__init__(opened, name)
+        config = opened.config
         self.causal = self.family.causal
         self.whole_from = self.family.whole_from(config) if self.family.whole_from else 0
-        self.tokenizer = self.processor.tokenizer
-        self.text_of = cache(partial(token_text, self.tokenizer))
         self.image_token = int(getattr(config, self.family.image_token_id))
-        lab = bool(name and name.startswith("lab:"))
-        self.info = ModelInfo(
-            name or opened.source,
-            self.family.name,
-            opened.revision,
-            sum(p.numel() for p in self.model.parameters()),
-            str(opened.device),
-            str(self.model.dtype).removeprefix("torch."),
-            lab,
-            sum(t.nbytes for t in (*self.model.parameters(), *self.model.buffers())),
-        )
-        self.variants_at_once = 64 if self.info.parameters < 10_000_000 else 4
-        self.items_at_once = 100 if self.info.parameters < 10_000_000 else 4
         modules = dict(self.model.named_modules())
         count = self.family.layers(config)
         self.attention = [modules[self.family.attention.format(i=i)] for i in range(count)]
@@ -253,7 +224,7 @@ class HuggingFaceVLM(VLM):
         most: int,
         given: str | None = None,
         progress: Progress | None = None,
-    ) -> Said:
+    ) -> Said | None:
         wanted = [] if given is None else self.tokenizer(given, add_special_tokens=False)["input_ids"]
         if given is not None and not wanted:
             raise QuestionError("The answer to score is empty; write what the model might say.")
@@ -300,14 +271,6 @@ class HuggingFaceVLM(VLM):
             for handle in handles:
                 handle.remove()
 
-    def rank(self, probabilities: np.ndarray) -> tuple[Answer, ...]:
-        order = np.argsort(-probabilities, kind="stable")[:RANKED]
-        return tuple(self._named(int(i), probabilities) for i in order)
-
-    def _named(self, candidate: int, probabilities: np.ndarray) -> Answer:
-        """A token as an answer."""
-        return Answer(self.text_of(candidate), float(probabilities[candidate]), candidate)
-
     @property
     def points(self) -> tuple[str, ...]:
         return ("before the decoder", *(f"after layer {i + 1}" for i in range(len(self.layers))))
@@ -329,9 +292,6 @@ class HuggingFaceVLM(VLM):
     def batch_logits(self, batch: Batch) -> Tensor:
         logits: Tensor = self.model(**batch.inputs, use_cache=False, logits_to_keep=1).logits
         return logits[:, -1]
-
-    def answer_text(self, candidate: int) -> str:
-        return str(self.tokenizer.decode([candidate])).strip().lower()
 
     def crossed(
         self, pictures: Sequence[Picture], questions: Sequence[str], lens: bool = False
@@ -412,22 +372,9 @@ class HuggingFaceVLM(VLM):
         return torch.cat(found, dim=2)
 
     def _asked(self, question: str) -> str:
-        """The question as it stands in the prompt. Raises QuestionError."""
-        if self.info.lab:
-            return " ".join(known_words(question)) + "?"
-        question = readable(question, MOST_QUESTION)
         if (token := self.tokenizer.convert_ids_to_tokens(self.image_token)) in question:
             raise QuestionError(f"The question holds {token}, which stands for the picture itself; leave it out.")
-        for token in self.tokenizer.all_special_tokens:
-            if token in question:
-                raise QuestionError(f"The question holds {token}, which {self.name} takes for a sign; leave it out.")
-        return question
-
-    def _image(self, picture: Picture) -> Image.Image:
-        """A lab scene as the lab's own model sees it, or large enough for any other."""
-        if isinstance(picture, Scene) and not self.info.lab:
-            return draw(picture, 336)
-        return as_image(picture)
+        return super()._asked(question)
 
 
 def reach(config: Any) -> float:

@@ -27,7 +27,7 @@ def branched(
     """
     if branches and vlm.causal and all(_only_last(branch, prepared.length) for branch in branches):
         return _at_the_end(vlm, prepared, branches, progress)
-    if any(branch.layer < vlm.whole_from for branch in branches):
+    if not vlm.branching or any(branch.layer < vlm.whole_from for branch in branches):
         return _one_by_one(vlm, prepared, branches, progress)
     sites = vlm.sites(prepared)
     order = sorted(range(len(branches)), key=lambda i: branches[i].layer)
@@ -104,13 +104,8 @@ class Whole:
     sites: tuple[Site, ...]
     flows: tuple[Flow, ...]  # detached
     slopes: tuple[Tensor, ...]  # [head, query, key]: gradient of the score by the weights; empty without a score
-    length: int  # of the sequence; the readout's own query is position `length`
-    pools: bool  # whether the answer is read by a readout
-
-    @property
-    def row(self) -> int:
-        """The position that the answer is read from."""
-        return self.length if self.pools else self.length - 1
+    length: int  # of the sequence
+    row: int  # the position that the answer is read from; `length` for a readout's own query
 
 
 def whole(vlm: VLM, prepared: Prepared, score: Score | None = None) -> Whole:
@@ -130,7 +125,7 @@ def whole(vlm: VLM, prepared: Prepared, score: Score | None = None) -> Whole:
         tuple(Flow(flow.weights.detach()[0], flow.value[0], flow.writing) for flow in flows),
         tuple(slope.detach()[0] for slope in slopes),
         prepared.length,
-        any(site.kind == "readout" for site in ordered),
+        prepared.row,
     )
 
 

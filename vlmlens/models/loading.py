@@ -8,15 +8,15 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from transformers import AutoConfig, AutoModelForImageTextToText, BitsAndBytesConfig
+from transformers import AutoConfig, BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
 
 from vlmlens.errors import ModelError, UserError, first_line, forget_frames
 from vlmlens.models import cache
 from vlmlens.models.detail import Detail
 from vlmlens.models.device import pick_device, pick_precision
-from vlmlens.models.families import FAMILIES, Family, family_of, parts
-from vlmlens.models.fit import GIB, SPREAD, WHOLE, Fit, check_fit
+from vlmlens.models.families import ROWS, Row, family_of, parts
+from vlmlens.models.fit import GIB, SPREAD, WHOLE, Fit, check_fit, model_class
 from vlmlens.models.processor import load_processor
 from vlmlens.models.source import Files, check_weights, find
 from vlmlens.models.unknown import guess
@@ -32,7 +32,7 @@ class Opened:
     """What was loaded, all of it transformers' own."""
 
     source: str
-    family: Family
+    family: Any  # its row
     config: Any
     processor: Any
     model: Any  # on its device
@@ -48,7 +48,7 @@ def open_model(
     detail: Detail = "full",
     progress: Progress | None = None,
 ) -> Opened:
-    """A model in memory. Attention goes through the function registered as `vlmlens`.
+    """A model in memory. Where its family can, its attention goes through the function registered as `vlmlens`.
 
     Raises ModelError, or Cancelled; either way nothing that was half loaded is kept.
     """
@@ -66,10 +66,10 @@ def open_model(
                 family.detail(processor, config, detail)
             where = placement(check_fit(config, processor, family, placed, asked), placed, family)
             with watched_reading(sizes, progress):
-                model, loading = AutoModelForImageTextToText.from_pretrained(
+                model, loading = model_class(family).from_pretrained(
                     files.folder,
                     config=config,
-                    attn_implementation="vlmlens",
+                    attn_implementation=family.implementation,
                     use_safetensors=True,
                     trust_remote_code=False,
                     output_loading_info=True,
@@ -90,7 +90,7 @@ def open_model(
     return Opened(name, family, config, processor, model, files.revision, placed)
 
 
-def read_family(files: Files) -> tuple[Family, Any]:
+def read_family(files: Files) -> tuple[Row, Any]:
     """The family's row and the config, from the config alone. Raises ModelError with what to do."""
     name = files.name
     try:
@@ -105,9 +105,16 @@ def read_family(files: Files) -> tuple[Family, Any]:
     family = family_of(config.to_dict())
     if family is not None:
         return family, config
-    alike = [family.name for family in FAMILIES.values() if family.model_type == config.model_type]
+    rows = [row for row in ROWS.values() if row.model_type == config.model_type]
+    alike = [row.name for row in rows]
     if not alike:
         return guess(name, files.folder, config), config
+    if needed := [row.architecture for row in rows if row.architecture]:
+        made = (config.architectures or ["no architecture"])[0]
+        raise ModelError(
+            f"{name} is a “{config.model_type}” model made for something else: its config names {made}, and this "
+            f"version can look inside {' and '.join(needed)} only."
+        )
     decoder, tower = parts(config.to_dict())
     raise ModelError(
         f"{name} is a “{config.model_type}” model made of a “{decoder}” decoder and a “{tower}” vision tower; "
@@ -115,7 +122,7 @@ def read_family(files: Files) -> tuple[Family, Any]:
     )
 
 
-def placement(fit: Fit, device: torch.device, family: Family) -> dict[str, Any]:
+def placement(fit: Fit, device: torch.device, family: Row) -> dict[str, Any]:
     """What `from_pretrained` is told of precision and place."""
     told: dict[str, Any] = {"dtype": fit.precision.dtype}
     if fit.precision.bits is not None:

@@ -24,10 +24,19 @@ class Prepared:
     tokens: tuple[str, ...]
     segments: np.ndarray  # int8 [position]
     grid: Grid
+    aside: tuple[int, ...] = ()  # image tokens that show no spot of the picture: summaries of it, padding
+    first: int | None = None  # the token that the answer is read from, where a readout's query is one
 
     @property
     def length(self) -> int:
         return len(self.tokens)
+
+    @property
+    def row(self) -> int:
+        """The position that the answer is read from; `length` for a readout's own query, which is no token."""
+        if self.first is not None:
+            return self.first
+        return self.length if pools(self) else self.length - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +64,7 @@ def watched_rows(site: Site, prepared: Prepared, watch: Watch) -> tuple[int, ...
 
 
 def pools(prepared: Prepared) -> bool:
-    """Whether the answer is read from a learned query over a stream, and not from the last token."""
+    """Whether the answer is read by a readout of a stream: a learned query, or a decoder after an encoder."""
     return bool(prepared.inputs.get("pools", False))
 
 
@@ -111,14 +120,13 @@ def _mixes(prepared: Prepared, sites: Sequence[Site], said: Said, watch: Watch) 
         return position, weights
 
     mixes: dict[str, list[Mix]] = {}
-    if "last" in watch.rows and pools(prepared):
-        position, weights = alone(length)
-        readout = next(site for site in sites if site.kind == "readout")
-        pooled = said.passes[0].kept[readout.name].attention[0].mean(dim=(0, 1)).double().cpu().numpy()
-        weights[list(readout.keys)] = pooled
+    if "last" in watch.rows:
+        position, weights = alone(prepared.row if prepared.row < prepared.length else length)
+        readouts = [site for site in sites if site.kind == "readout"]  # each layer of a decoder is one
+        for readout in readouts:
+            pooled = said.passes[0].kept[readout.name].attention[0][:, -1].mean(dim=0).double().cpu().numpy()
+            weights[list(readout.keys)] += pooled / len(readouts)
         mixes["last"] = [(position, weights)]
-    elif "last" in watch.rows:
-        mixes["last"] = [alone(prepared.length - 1)]
     if "question" in watch.rows:
         asked = np.flatnonzero(prepared.segments == Segment.QUESTION).tolist()
         if any(token in site.queries for token in asked for site in sites):

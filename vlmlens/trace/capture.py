@@ -232,6 +232,19 @@ def leaving(layers: int, states: Tensor, positions: Sequence[int]) -> Tensor:
     return states if recorder is None else recorder.entering(layers, states, positions)
 
 
+def changed(layer: int, states: Tensor, positions: Sequence[int]) -> Tensor:
+    """As `entering`, for states that have been shown before: only the active recorder's edits are made."""
+    recorder = _active.get()
+    return states if recorder is None else _changed(states, recorder.edits, layer, positions)
+
+
+def listener(module: nn.Module) -> tuple[Recorder, Site] | None:
+    """The active recorder and the site that it knows this module as; None where it listens to others only."""
+    recorder = _active.get()
+    site = recorder.sites.get(module) if recorder is not None else None
+    return None if recorder is None or site is None else (recorder, site)
+
+
 @dataclass(frozen=True, eq=False)
 class Call:
     """What one attention module asks for."""
@@ -393,8 +406,9 @@ def row_attention(call: Call, rows: Tensor, blocked: Tensor | None) -> tuple[Ten
 
 def output_projection(module: nn.Module) -> nn.Linear:
     """The linear map from concatenated heads to the residual stream."""
-    for name in ("o_proj", "out_proj", "dense", "proj"):
-        if isinstance(found := getattr(module, name, None), nn.Linear):
+    parts = dict(module.named_modules())
+    for name in ("o_proj", "out_proj", "dense", "proj", "output.dense"):
+        if isinstance(found := parts.get(name), nn.Linear):
             return found
     raise AttributeError(f"{type(module).__name__} has no output projection that vlmlens knows")
 

@@ -1,0 +1,616 @@
+"""What families promise whose picture is no run of tokens in one decoder's sequence: tiny models of the real classes.
+
+Each has a `Truth`: how plain transformers says what its attention did, and where a mask goes in.
+"""
+
+import itertools
+import re
+import runpy
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from PIL import Image
+from torch import nn
+
+import vlmlens
+from vlmlens.attention import MODES, budget, causal_check, contributions, hottest_window, image_maps, masking_sweep
+from vlmlens.attention.masking import routes
+from vlmlens.attribution import METHODS, Case, explain
+from vlmlens.errors import ModelError, NotApplicable, QuestionError
+from vlmlens.models import VLM, fit
+from vlmlens.models.facts import look_up
+from vlmlens.models.families import STREAMS
+from vlmlens.models.inside import branched
+from vlmlens.trace import Branch, Knockout, Replace, Scale, Segment, Watch, open_trace
+from vlmlens.trace.capture import Recorder, recording
+
+build = runpy.run_path(str(Path(__file__).with_name("tiny.py")))["build"]
+QUESTIONS = ("what color is the circle?", "why?", "is the red square left of the star, or of the circle?")
+TRIALS = 40
+
+
+class Blip:
+    """Returns the weights of all its attention, but logits only where it generates."""
+
+    LONGEST = 512
+    PIXELS = True
+
+    @staticmethod
+    def run(plain, ready):
+        image = plain.vision_model(ready.inputs["pixels"])[0]
+        asked = {name: ready.inputs[name] for name in ("input_ids", "attention_mask")}
+        encoded = plain.text_encoder(**asked, encoder_hidden_states=image, output_attentions=True)
+        start = torch.tensor([[plain.decoder_start_token_id]])
+        read = plain.text_decoder(start, encoder_hidden_states=encoded[0], output_attentions=True)
+        sides = {
+            "text_encoder.encoder.layer.{}.attention": encoded.attentions,
+            "text_encoder.encoder.layer.{}.crossattention": encoded.cross_attentions,
+            "text_decoder.bert.encoder.layer.{}.crossattention": read.cross_attentions,
+        }
+        return {name.format(i): w[0] for name, side in sides.items() for i, w in enumerate(side)}
+
+    @staticmethod
+    def logits(plain, ready):
+        asked = {name: ready.inputs[name] for name in ("input_ids", "attention_mask")}
+        said = plain.generate(
+            **asked,
+            pixel_values=ready.inputs["pixels"],
+            max_new_tokens=1,
+            output_logits=True,
+            return_dict_in_generate=True,
+        )
+        return said.logits[0]
+
+    @staticmethod
+    def generate(plain, ready):
+        asked = {name: ready.inputs[name] for name in ("input_ids", "attention_mask")}
+        return plain.generate(**asked, pixel_values=ready.inputs["pixels"], do_sample=False, max_new_tokens=32)[0, 1:]
+
+    @staticmethod
+    def mask(site):
+        """The module that takes a mask for this site, and under which name."""
+        return f"{site.name}.self", "attention_mask" if site.kind == "self" else "encoder_attention_mask"
+
+
+class Mllama:
+    """Some of its layers attend to the words, the others to the picture."""
+
+    LONGEST = None  # words of a question
+    PIXELS = False  # whether maps of pixels are made
+
+    @staticmethod
+    def run(plain, ready):
+        given = {name: value for name, value in ready.inputs.items() if name != "cross_attention_states"}
+        weights = plain(**given, output_attentions=True).attentions
+        names = [f"model.language_model.layers.{i}.{'cross_attn' if i == 1 else 'self_attn'}" for i in range(3)]
+        return {name: side[0] for name, side in zip(names, weights, strict=True)}
+
+    @staticmethod
+    def logits(plain, ready):
+        given = {name: value for name, value in ready.inputs.items() if name != "cross_attention_states"}
+        return plain(**given).logits[:, -1]
+
+    @staticmethod
+    def generate(plain, ready):
+        given = {name: value for name, value in ready.inputs.items() if name != "cross_attention_states"}
+        return plain.generate(**given, do_sample=False, max_new_tokens=32)[0, given["input_ids"].shape[1] :]
+
+    @staticmethod
+    def mask(site):
+        return site.name, "attention_mask"
+
+
+class Florence:
+    """An encoder and a decoder, which begins with two tokens."""
+
+    LONGEST = 256
+    PIXELS = True
+
+    @staticmethod
+    def given(plain, ready):
+        begin = [plain.generation_config.decoder_start_token_id, plain.generation_config.forced_bos_token_id]
+        names = ("input_ids", "attention_mask", "pixel_values")
+        return {name: ready.inputs[name] for name in names} | {"decoder_input_ids": torch.tensor([begin])}
+
+    @classmethod
+    def run(cls, plain, ready):
+        found = plain(**cls.given(plain, ready), output_attentions=True)
+        sides = {
+            "encoder.layers.{}.self_attn": found.encoder_attentions,
+            "decoder.layers.{}.self_attn": found.decoder_attentions,
+            "decoder.layers.{}.encoder_attn": found.cross_attentions,
+        }
+        return {
+            f"model.language_model.{name.format(i)}": w[0] for name, side in sides.items() for i, w in enumerate(side)
+        }
+
+    @classmethod
+    def logits(cls, plain, ready):
+        return plain(**cls.given(plain, ready)).logits[:, -1]
+
+    @classmethod
+    def generate(cls, plain, ready):
+        given = cls.given(plain, ready)
+        begin = given.pop("decoder_input_ids")
+        said = plain.generate(**given, do_sample=False, max_new_tokens=32)[0]
+        assert torch.equal(said[:2], begin[0])
+        return said[2:]
+
+    @staticmethod
+    def mask(site):
+        return site.name, "attention_mask"
+
+
+class Vilt:
+    """It shuffles the patches at every pass, so each is made with the same seed, once to learn the order."""
+
+    LONGEST = 40
+    PIXELS = True
+
+    @staticmethod
+    @torch.inference_mode()
+    def both(plain, ready):
+        """What plain transformers returns, and where in its sequence each token stands that we put in order."""
+        asked = {name: ready.inputs[name] for name in ("input_ids", "attention_mask")}
+        seen = {"pixel_values": ready.inputs["pixels"], "pixel_mask": ready.inputs["real"]}
+        torch.manual_seed(1)
+        _, _, (index, (_, columns)) = plain.vilt.embeddings.visual_embed(*seen.values(), -1)
+        torch.manual_seed(1)
+        found = plain(**asked, **seen, output_attentions=True)
+        words = asked["input_ids"].shape[1]
+        patches = (index[0, :, 0] * columns + index[0, :, 1]).argsort()
+        assert not torch.equal(patches, patches.sort().values)
+        return found, torch.cat([torch.arange(words + 1), words + 1 + patches])
+
+    @classmethod
+    def run(cls, plain, ready):
+        found, order = cls.both(plain, ready)
+        return {
+            f"vilt.encoder.layer.{i}.attention": w[0][:, order][:, :, order] for i, w in enumerate(found.attentions)
+        }
+
+    @classmethod
+    def logits(cls, plain, ready):
+        return cls.both(plain, ready)[0].logits
+
+    @staticmethod
+    def mask(site):
+        return f"{site.name}.attention", 1  # the second of its arguments
+
+
+TRUTHS = {"blip": Blip, "mllama": Mllama, "florence2": Florence, "vilt": Vilt}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """The folder of a family's tiny model."""
+
+    @cache
+    def of(kind):
+        folder = tmp_path_factory.mktemp(kind)
+        build(kind, folder)
+        return folder
+
+    return of
+
+
+@pytest.fixture(scope="module")
+def load(folders):
+    """Also `VLM.check` is passed by what this loads."""
+    return cache(lambda kind: vlmlens.load(str(folders(kind))))
+
+
+@pytest.fixture(params=STREAMS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def vlm(kind, load):
+    return load(kind)
+
+
+@pytest.fixture(scope="module")
+def plain(folders):
+    """Plain transformers."""
+
+    @cache
+    def of(kind):
+        named = getattr(transformers, STREAMS[kind].architecture or "AutoModelForImageTextToText")
+        return named.from_pretrained(folders(kind), attn_implementation="eager").eval()
+
+    return of
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    rng = np.random.default_rng(0)
+    shapes = ((60, 60), (50, 110), (120, 50))
+    return [Image.fromarray(rng.integers(0, 256, (*shape, 3), dtype=np.uint8)) for shape in shapes]
+
+
+def test_the_rows_that_are_kept_are_those_that_transformers_returns(kind, vlm, plain, pictures):
+    for picture, question in itertools.product(pictures, QUESTIONS[:2]):
+        ready = vlm.prepare(picture, question)
+        logits, recorder = vlm.run(ready, Watch())
+        with torch.inference_mode():
+            weights = TRUTHS[kind].run(plain(kind), ready)
+            torch.testing.assert_close(logits, TRUTHS[kind].logits(plain(kind), ready), atol=1e-4, rtol=1e-4)
+        assert set(recorder.kept) == set(weights)
+        for name, kept in recorder.kept.items():
+            torch.testing.assert_close(kept.attention[0], weights[name][:, kept.rows], atol=1e-5, rtol=0)
+
+
+def test_the_answers_row_is_made_of_the_rows_that_the_answer_is_read_from(kind, vlm, plain, pictures):
+    ready = vlm.prepare(pictures[1], QUESTIONS[0])
+    trace = vlm.inspect(pictures[1], QUESTIONS[0])
+    with torch.inference_mode():
+        weights = TRUTHS[kind].run(plain(kind), ready)
+    sites = vlm.sites(ready).values()
+    readouts = [site for site in sites if site.kind == "readout"]
+    last = torch.zeros(ready.length + 1)
+    last[ready.row] = 1
+    for site in readouts:
+        last[list(site.keys)] += weights[site.name][:, -1].mean(0) / len(readouts)
+    for site in sites:
+        place = [(p.layer, p.kind) for p in trace.places].index((site.layer, site.kind))
+        wanted = torch.einsum("q,hqk->hk", last[list(site.queries)], weights[site.name])
+        found = trace.record("last").attention[place][:, 0, list(site.keys)]
+        np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def test_watching_changes_no_bit_and_the_picture_changes_the_answer(vlm, pictures):
+    seen = []
+    for picture in pictures:
+        ready = vlm.prepare(picture, QUESTIONS[0])
+        unwatched, _ = vlm.run(ready, None)
+        assert torch.equal(unwatched, vlm.run(ready, Watch())[0])
+        seen.append(unwatched)
+    assert min((a - b).abs().max() for a, b in itertools.pairwise(seen)) > 1e-2
+
+
+def test_the_update_is_the_sum_of_its_parts(vlm, pictures):
+    for record in vlm.inspect(pictures[0], QUESTIONS[0]).rows.values():
+        for parts, update in zip(record.parts, record.update, strict=True):
+            np.testing.assert_allclose(parts.sum(axis=1), update, atol=1e-4)
+        assert any(update.any() for update in record.update)
+
+
+HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_hooks")
+
+
+def test_a_pass_that_breaks_leaves_nothing_behind(vlm, pictures):
+    before = vlm.inspect(pictures[0], QUESTIONS[0])
+    hooks = [[name for name, module in vlm.model.named_modules() if getattr(module, kind)] for kind in HOOKS]
+    broken = Replace(1, tuple(range(vlm.prepare(pictures[0], QUESTIONS[0]).length)), np.zeros((2, 5)))
+    with pytest.raises((RuntimeError, IndexError)):
+        vlm.inspect(pictures[0], QUESTIONS[0], edits=[broken])
+    assert hooks == [[name for name, module in vlm.model.named_modules() if getattr(module, kind)] for kind in HOOKS]
+    assert vlm.inspect(pictures[0], QUESTIONS[0]).answers == before.answers
+
+
+def test_two_threads_each_get_their_own_answers(vlm, pictures):
+    """Different pictures, questions and watches; one of the two also edits."""
+    first, second = (vlm.prepare(*pair) for pair in zip(pictures[:2], QUESTIONS[:2], strict=True))
+    hidden = Knockout(second.segments == Segment.IMAGE)
+    jobs = [(first, Watch(), ()), (second, Watch(rows=("last",), contributions=False), (hidden,))]
+
+    def ask(job):
+        logits, recorder = vlm.run(*job)
+        return logits, {name: kept.attention for name, kept in recorder.kept.items()}
+
+    expected = [ask(job) for job in jobs]
+    with ThreadPoolExecutor(2) as pool:
+        for number, (logits, kept) in enumerate(pool.map(ask, jobs * 20)):
+            wanted, rows = expected[number % 2]
+            assert torch.equal(logits, wanted)
+            assert kept.keys() == rows.keys()
+            assert all(torch.equal(kept[name], rows[name]) for name in rows)
+
+
+def masked(kind, plain, vlm, ready, keys):
+    """Logits of plain transformers whose masks block the edges from all other positions to these."""
+    modules, handles = dict(plain.named_modules()), []
+    others = np.append(~keys, True)
+    for site in vlm.sites(ready).values():
+        name, keyword = TRUTHS[kind].mask(site)
+        blocked = torch.from_numpy(others[list(site.queries), None] & keys[None, list(site.keys)])
+        if kind == "vilt":
+            order = TRUTHS[kind].both(plain, ready)[1].argsort()
+            blocked = blocked[order][:, order]
+
+        def block(_module, args, kwargs, blocked=blocked, keyword=keyword):
+            mask = args[keyword] if keyword in range(len(args)) else kwargs.get(keyword)
+            mask = torch.zeros(blocked.shape) if mask is None else mask
+            mask = mask.masked_fill(blocked, torch.finfo(mask.dtype).min)
+            if keyword in range(len(args)):
+                return (*args[:keyword], mask, *args[keyword + 1 :]), kwargs
+            return args, kwargs | {keyword: mask}
+
+        handles.append(modules[name].register_forward_pre_hook(block, with_kwargs=True))
+    try:
+        with torch.inference_mode():
+            return TRUTHS[kind].logits(plain, ready)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def test_hiding_positions_is_a_mask_on_every_layer(kind, vlm, plain, pictures):
+    for picture in pictures:
+        ready = vlm.prepare(picture, QUESTIONS[0])
+        image = ready.segments == Segment.IMAGE
+        some = np.zeros_like(image)
+        some[ready.grid.positions[::3]] = True
+        word = np.zeros_like(image)
+        word[np.flatnonzero(ready.segments == Segment.QUESTION)[1:3]] = True
+        hidden = [some, word, some | word]
+        if not any(set(site.keys) <= set(np.flatnonzero(image)) for site in vlm.sites(ready).values()):
+            hidden.append(image)  # else some row would be left with nothing, which the mask makes uniform
+        for keys in hidden:
+            found, _ = vlm.run(ready, None, [Knockout(keys)])
+            torch.testing.assert_close(found, masked(kind, plain(kind), vlm, ready, keys), atol=1e-5, rtol=1e-5)
+            assert not torch.allclose(found, vlm.run(ready, None)[0], atol=1e-4)
+
+
+def test_without_the_picture_every_picture_is_the_same(vlm, pictures):
+    """Bit by bit, where they are as many tokens."""
+    blind = set()
+    for picture in pictures:
+        ready = vlm.prepare(picture, QUESTIONS[0])
+        found, _ = vlm.run(ready, None, [Knockout(ready.segments == Segment.IMAGE)])
+        blind.add((ready.length, found.numpy().tobytes()))
+    assert len(blind) == len({length for length, _ in blind})
+
+
+def test_with_everything_hidden_no_number_is_lost(vlm, pictures):
+    ready = vlm.prepare(pictures[0], QUESTIONS[0])
+    logits, recorder = vlm.run(ready, Watch(), [Knockout(np.ones(ready.length, bool), "all")])
+    assert torch.isfinite(logits).all()
+    for kept in recorder.kept.values():
+        assert not kept.attention.any()
+        assert kept.update is None or not kept.update.any()
+
+
+def test_the_question_is_found_whatever_it_says(vlm, pictures):
+    for picture, question in itertools.product(pictures, QUESTIONS):
+        ready = vlm.prepare(picture, question)
+        asked = [ready.tokens[i] for i in np.flatnonzero(ready.segments == Segment.QUESTION)]
+        said = vlm.tokenizer.convert_tokens_to_string(asked).strip()
+        assert said.replace(" ", "") == question.replace(" ", "")
+        image = ready.segments == Segment.IMAGE
+        assert set(ready.grid.positions) <= set(np.flatnonzero(image))
+        assert len(set(ready.grid.positions)) == ready.grid.cells == np.prod(ready.grid.shape)
+        assert ready.grid.size == picture.size
+
+
+def test_what_cannot_be_asked_is_refused_in_words(kind, vlm, pictures):
+    for token in vlm.tokenizer.all_special_tokens:
+        with pytest.raises(QuestionError, match=re.escape(token)):
+            vlm.prepare(pictures[0], f"what is {token} here?")
+    if TRUTHS[kind].LONGEST:
+        with pytest.raises(QuestionError, match="too long"):
+            vlm.prepare(pictures[0], "? " * (TRUTHS[kind].LONGEST - 1))
+
+
+@pytest.fixture(scope="module")
+def blinkered(folders):
+    """A model whose vision encoder adds nothing in its layers: a patch sees itself alone."""
+
+    @cache
+    def of(kind):
+        vlm = vlmlens.load(str(folders(kind)))
+        ends = [
+            module
+            for name, module in vlm.model.named_modules()
+            if isinstance(module, nn.Linear | nn.Conv2d)
+            and name.startswith(("vision_model", "model.vision"))
+            and (".layers." in name or ".blocks." in name)
+            and name.rpartition(".")[2] in ("out_proj", "o_proj", "fc2", "projection", "proj", "conv1", "conv2")
+            and "convs" not in name
+        ]
+        assert len(ends) >= (0 if kind == "vilt" else 4)  # two layers, two each; ViLT has no such encoder
+        with torch.no_grad():
+            for end in ends:
+                end.weight.zero_()
+                if end.bias is not None:
+                    end.bias.zero_()
+            for name, module in vlm.model.named_modules():
+                if ".convs." in name and isinstance(module, nn.Conv2d):  # overlapping, and by chance stronger on a side
+                    module.weight[:] = module.weight.mean((-2, -1), keepdim=True)
+        return vlm
+
+    return of
+
+
+def entering(vlm, picture):
+    """The patches as they enter the first layer, [cell, width], and the grid."""
+    ready = vlm.prepare(picture, QUESTIONS[0])
+    found = {}
+    recorder = Recorder({}, np.zeros(0), {}, see=lambda layer, states: found.setdefault(layer, states[0]))
+    with torch.inference_mode(), vlm.listening(), recording(recorder):
+        vlm.logits(ready)
+    return found[0][ready.grid.positions], ready.grid
+
+
+@pytest.mark.parametrize(("height", "width"), [(300, 300), (300, 600), (500, 300)], ids=["square", "wide", "tall"])
+def test_a_spot_changes_most_the_token_whose_box_holds_it(kind, blinkered, height, width):
+    vlm = blinkered(kind)
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(100, 156, (height, width, 3), dtype=np.uint8)
+    before, grid = entering(vlm, Image.fromarray(pixels))
+    assert grid.size == (width, height)
+    sides = grid.boxes[:, 2:] - grid.boxes[:, :2]
+    roomy = np.flatnonzero((sides > 20).all(axis=1))  # not those that the picture's edge cuts to slivers
+    assert len(roomy) > 0.8 * grid.cells
+    found = []
+    for _ in range(TRIALS):
+        cell = int(rng.choice(roomy))
+        left, top, right, bottom = grid.boxes[cell].astype(int)
+        x, y = int(rng.integers(left + 2, right - 16)), int(rng.integers(top + 2, bottom - 16))
+        spotted = pixels.copy()
+        spotted[y : y + 14, x : x + 14] = rng.integers(0, 2, 3) * 255
+        after, _ = entering(vlm, Image.fromarray(spotted))
+        found.append(int((after - before).norm(dim=-1).argmax()) == cell)
+    assert np.mean(found) >= 0.95
+
+
+def test_neighbours_in_a_batch_are_nobodys_business(vlm, pictures):
+    """Pictures and questions of different lengths, padded to one."""
+    pairs = list(itertools.product(pictures, QUESTIONS))
+    together = vlm.probabilities(*zip(*pairs, strict=True))
+    (part,) = vlm.read(*zip(*pairs, strict=True))
+    assert len(part.points) == len(part.image) == len(part.question)
+    for index, (picture, question) in enumerate(pairs):
+        alone = vlm.run(vlm.prepare(picture, question), None)[0].softmax(-1)[0]
+        np.testing.assert_allclose(together[index], alone, atol=1e-5)
+        np.testing.assert_allclose(part.probabilities[index], alone, atol=1e-5)
+        (single,) = vlm.read([picture], [question])
+        np.testing.assert_allclose(part.image[:, index], single.image[:, 0], atol=1e-3)
+        np.testing.assert_allclose(part.question[:, index], single.question[:, 0], atol=1e-3)
+
+
+def test_states_of_tokens_are_told_apart(vlm, pictures):
+    ready = vlm.prepare(pictures[0], QUESTIONS[0])
+    image, text, last = vlm.token_states(pictures[0], QUESTIONS[0])
+    assert len(image) == (ready.segments == Segment.IMAGE).sum()
+    assert len(image) + len(text) == len(last) == ready.length - len(getattr(vlm, "begin", ()))
+    assert image.shape[1] == text.shape[1]
+
+
+def test_crossing_is_asking_every_pair_alone(vlm, pictures):
+    logits = torch.cat([found[-1] for _, found in vlm.crossed(pictures, QUESTIONS)])
+    twin = torch.cat([found[-1] for _, found in VLM.crossed(vlm, pictures, QUESTIONS)])
+    torch.testing.assert_close(logits, twin, atol=1e-4, rtol=1e-4)
+
+
+def test_variants_and_branches_are_what_single_passes_give(vlm, pictures):
+    ready = vlm.prepare(pictures[1], QUESTIONS[0])
+    keys = np.zeros((3, ready.length), bool)
+    keys[1, ready.grid.positions[:4]] = True
+    keys[2, ready.segments == Segment.QUESTION] = True
+    together, _ = vlm.run(ready, None, [Knockout(keys)])
+    for one, row in zip(together, keys, strict=True):
+        torch.testing.assert_close(one[None], vlm.run(ready, None, [Knockout(row)])[0], atol=1e-4, rtol=1e-4)
+    cells = tuple(int(place) for place in ready.grid.positions[::2])
+    words = tuple(np.flatnonzero(ready.segments == Segment.QUESTION).tolist())
+    layers = sorted({site.layer for site in vlm.sites(ready).values()})
+    later = tuple(layer for layer in layers if layer >= 1)
+    image = ready.segments == Segment.IMAGE
+    pairs = {  # a branch, and the same in a pass of its own
+        Branch(1, (Knockout(image),)): Knockout(image, layers=later),
+        Branch(1, (Scale(1, cells, -1.0),)): Scale(1, cells, -1.0),
+        Branch(layers[-1], (Replace.zero(layers[-1], words),)): Replace.zero(layers[-1], words),
+    }
+    clean, found = branched(vlm, ready, list(pairs))
+    torch.testing.assert_close(clean[None], vlm.run(ready, None)[0], atol=1e-4, rtol=1e-4)
+    for logits, edit in zip(found, pairs.values(), strict=True):
+        alone = vlm.run(ready, None, [edit])[0]
+        torch.testing.assert_close(logits[None], alone, atol=1e-4, rtol=1e-4)
+        assert not torch.allclose(alone, clean[None], atol=1e-5)
+
+
+def test_zeroed_before_the_first_layer_the_picture_is_gone(vlm, pictures):
+    """Bit by bit, where pictures are as many tokens: edits of states stay for all later layers."""
+    blind = set()
+    for picture in pictures:
+        ready = vlm.prepare(picture, QUESTIONS[0])
+        image = tuple(np.flatnonzero(ready.segments == Segment.IMAGE).tolist())
+        blind.add((ready.length, vlm.run(ready, None, [Replace.zero(0, image)])[0].numpy().tobytes()))
+    assert len(blind) == len({length for length, _ in blind})
+
+
+def test_what_is_generated_is_what_plain_transformers_generates(kind, vlm, plain, pictures):
+    ready = vlm.prepare(pictures[1], QUESTIONS[0])
+    if not vlm.model.can_generate():
+        assert vlm.generate(ready) == ""
+        return
+    said = TRUTHS[kind].generate(plain(kind), ready)
+    assert vlm.generate(ready) == vlm.tokenizer.decode(said, skip_special_tokens=True).strip()
+    assert len(said)
+    assert int(said[0]) == vlm.inspect(pictures[1], QUESTIONS[0]).answers[0].candidate
+
+
+def test_what_people_look_at_runs_or_is_refused_in_words(kind, vlm, pictures, tmp_path):
+    picture, question = pictures[1], QUESTIONS[0]
+    trace = vlm.inspect(picture, question)
+    trace.save(tmp_path / "trace.safetensors")
+    assert open_trace(tmp_path / "trace.safetensors").answers == trace.answers
+    assert len({place.label for place in trace.places}) == len(trace.places)
+    shares = budget(trace).share
+    np.testing.assert_allclose(shares[~np.isnan(shares).any(axis=1)].sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(contributions(trace).share.sum(axis=1), 1, atol=1e-5)
+    ready = vlm.prepare(picture, question)
+    assert routes(vlm, ready)
+    for mode, route in [("zero", "image to last"), *(("knockout", route) for route in routes(vlm, ready))]:
+        assert mode in MODES
+        sweep = masking_sweep(vlm, picture, question, mode, route)
+        assert np.isfinite(sweep.after).any()
+        assert np.isfinite(sweep.before).all()
+    with pytest.raises(NotApplicable, match="one picture"):
+        vlm.prepare_with(picture, picture, question)
+    places, values = image_maps(trace)
+    assert places
+    assert (values > 0).any(axis=(1, 2, 3)).all()
+    region = hottest_window(values[0, :, 0].mean(axis=0), trace.grid.shape)
+    check = causal_check(vlm, picture, question, trace, region)
+    assert 0 <= check.after <= 1
+    np.testing.assert_allclose(check.before, trace.answers[0].probability, atol=1e-5)
+    case = Case(vlm, picture, question, trace, passes=20)
+    made, refusals = [], []
+    for name in (name for name in METHODS if name not in ("shapley", "kernel shap")):  # which are like ablation
+        try:
+            found = explain(name, case)
+        except NotApplicable as refusal:
+            refusals.append(str(refusal))
+            continue
+        assert found.values.shape[-1] == trace.grid.cells
+        assert np.isfinite(found.values).all()
+        assert found.values.any()
+        made.append(name)
+    assert all(words.endswith(".") for words in refusals)
+    assert {"raw", "rollout", "value-weighted", "chefer"} <= set(made)
+    assert ({"gradcam", "ablation"} <= set(made)) == TRUTHS[kind].PIXELS
+
+
+def test_what_it_needs_is_known_before_it_is_loaded(kind, vlm, folders):
+    facts = look_up(str(folders(kind)), (60, 60))
+    ready = vlm.prepare(Image.new("RGB", (60, 60)), fit.QUESTION)
+    if not getattr(vlm.processor, "chat_template", None):  # which writes more words than are counted on
+        assert facts.size.tokens == ready.length - len(getattr(vlm, "begin", ()))
+    assert facts.size.tokens >= (ready.segments == Segment.IMAGE).sum()
+    assert facts.family.name == STREAMS[kind].name
+    assert facts.count.total == vlm.info.parameters
+    assert facts.fit(torch.device("cpu"), "float32").need.total > 4 * vlm.info.parameters
+
+
+def test_no_other_answer_is_scored_than_its_first_word(vlm, pictures):
+    with pytest.raises(NotApplicable, match="no other answer"):
+        vlm.inspect(pictures[0], QUESTIONS[0], answer="red")
+
+
+def test_blip_for_captions_is_refused_by_name(folders, tmp_path):
+    config = (folders("blip") / "config.json").read_text()
+    (tmp_path / "config.json").write_text(config.replace("ForQuestionAnswering", "ForConditionalGeneration"))
+    with pytest.raises(ModelError, match="BlipForConditionalGeneration"):
+        vlmlens.load(str(tmp_path))
+
+
+def test_what_a_gate_lets_through_is_what_counts(load, pictures):
+    vlm = load("mllama")
+    ready = vlm.prepare(pictures[0], QUESTIONS[0])
+    layer, heard = vlm.layers[1], {}
+    handle = layer.cross_attn.register_forward_hook(lambda _module, _args, output: heard.update(output=output[0]))
+    try:
+        trace = vlm.inspect(pictures[0], QUESTIONS[0])
+        vlm.logits(ready)
+    finally:
+        handle.remove()
+    place = [place.kind for place in trace.places].index("cross")
+    wanted = layer.cross_attn_attn_gate.tanh() * heard["output"][0, -1]
+    np.testing.assert_allclose(trace.record("last").update[place][0], wanted.detach(), atol=1e-5)
