@@ -40,10 +40,10 @@ def test_results_are_kept_by_their_size(monkeypatch, llava):
     from vlmlens.ui import jobs
 
     trace = llava.inspect(Scene((Thing(0, "red", "circle", "large"),)), "what color is the circle?")
-    kept = sum(
-        a.nbytes for record in trace.rows.values() for name in ("attention", "visible") for a in getattr(record, name)
-    )
-    assert kept < jobs.arrays_in(trace) < 3 * kept
+    fields = ("attention", "visible", "parts", "update")
+    rows = sum(a.nbytes for record in trace.rows.values() for name in fields for a in getattr(record, name))
+    grid = (trace.grid.boxes, trace.grid.positions, trace.grid.wide_boxes, trace.grid.wide_positions)
+    assert jobs.arrays_in(trace) == rows + sum(a.nbytes for a in (*grid, trace.segments, trace.peaks))
     assert jobs.arrays_in(("words", 3, None)) == 0
     _lock, registry = jobs._registry()
     registry.clear()
