@@ -27,7 +27,7 @@ tiny = runpy.run_path(str(Path(__file__).with_name("tiny.py")))
 QUESTION = "what color is the circle?"
 OTHER = "please look at this picture and describe it in one sentence"
 STEPS = 8
-SPEAKING = [*FAMILIES, "mllama"]
+SPEAKING = [*FAMILIES, "mllama", "blip"]
 in_one_sequence = pytest.mark.parametrize("kind", FAMILIES)  # of the others, test_streams.py has the truth
 
 

@@ -586,7 +586,7 @@ def test_what_is_generated_is_what_plain_transformers_generates(kind, vlm, plain
 
 
 STEPS = 8
-SPEAKING = ["mllama"]
+SPEAKING = ["mllama", "blip"]
 
 
 def check_steps(kind, trace, vlm, plain, ready):

@@ -149,11 +149,10 @@ class MllamaVLM(HuggingFaceVLM):
         def enter(number: int) -> Any:
             def hook(_module: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
                 states = kwargs["cross_attention_states"]  # [item * tile, patch, width]
-                if number == 0:
-                    # At a later step of an answer there are none: the cache holds what is read of them.
-                    beside.image = (
-                        args[0][:, :0] if states is None else states.reshape(len(args[0]), -1, states.shape[-1])
-                    )
+                if number == 0 and states is None:  # a later step of an answer: a cache holds what is read of them
+                    beside.image = args[0][:, :0]
+                elif number == 0:
+                    beside.image = states.reshape(len(args[0]), -1, states.shape[-1])
                 words = beside.show(entering, number, args[0])
                 if states is not None:
                     kwargs = {**kwargs, "cross_attention_states": beside.image.reshape(-1, *states.shape[1:])}
