@@ -208,14 +208,12 @@ def _mixed(found: Sequence[_Joined], rows: Sequence[Mix]) -> tuple[np.ndarray, .
     parts = None if sample.parts is None else np.zeros((len(rows), *sample.parts.shape[1:]), np.float32)
     update = None if sample.update is None else np.zeros((len(rows), *sample.update.shape[1:]), np.float32)
     for site in found:
-        for line, (_, weights) in enumerate(rows):
-            share = weights[site.queries].astype(np.float32)
-            used = np.flatnonzero(share)
-            if not len(used):
-                continue
-            attention[:, line] += np.einsum("q,hqk->hk", share[used], site.attention[:, used])
-            visible[line] |= site.visible[used].any(axis=0)
-            if parts is not None and update is not None and site.parts is not None and site.update is not None:
-                parts[line] += np.einsum("q,qsw->sw", share[used], site.parts[used])
-                update[line] += share[used] @ site.update[used]
+        shares = np.stack([weights[site.queries] for _, weights in rows]).astype(np.float32)  # [row, query]
+        used = shares.any(axis=0)
+        shares = shares[:, used]
+        attention += shares @ site.attention[:, used]
+        visible |= (shares > 0) @ site.visible[used]
+        if parts is not None and update is not None and site.parts is not None and site.update is not None:
+            parts += np.tensordot(shares, site.parts[used], axes=1)
+            update += shares @ site.update[used]
     return (attention, visible) if parts is None or update is None else (attention, visible, parts, update)
