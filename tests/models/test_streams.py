@@ -258,7 +258,13 @@ def pictures():
 def said_by(kind, plain, ready, most):
     """The tokens of plain transformers' answer, and the logits that each was taken from."""
     found, begin = TRUTHS[kind].generate(
-        plain, ready, do_sample=False, max_new_tokens=most, output_logits=True, return_dict_in_generate=True
+        plain,
+        ready,
+        do_sample=False,
+        num_beams=1,
+        max_new_tokens=most,
+        output_logits=True,
+        return_dict_in_generate=True,
     )
     said = found.sequences[0, begin:].tolist()
     return said, torch.cat(found.logits)[-len(said) :]
@@ -637,6 +643,22 @@ def test_a_given_answer_is_scored_and_its_rows_are_those_of_one_pass(kind, vlm, 
     assert [step.token.candidate for step in trace.steps] == ids
     assert trace.answers == vlm.inspect(pictures[1], QUESTIONS[0], new_tokens=0).answers
     check_steps(kind, trace, vlm, plain(kind), vlm.prepare(pictures[1], QUESTIONS[0]))
+
+
+def test_what_a_checkpoint_asks_of_generation_changes_no_given_answer(load, plain, pictures, monkeypatch):
+    """The published Florence-2 asks for beams, no repetition, and an end where the tokens run out."""
+    vlm, answer = load("florence2"), "red red red red red red"
+    end = vlm.tokenizer.eos_token_id
+    settings = {"num_beams": 3, "no_repeat_ngram_size": 3, "forced_eos_token_id": end, "eos_token_id": end}
+    for model in (vlm.model, plain("florence2")):
+        for name, value in settings.items():
+            monkeypatch.setattr(model.generation_config, name, value)
+    assert vlm.inspect(pictures[0], QUESTIONS[0], answer=answer).text == answer
+    ready = vlm.prepare(pictures[0], QUESTIONS[0])
+    said, _ = said_by("florence2", plain("florence2"), ready, STEPS)
+    trace = vlm.inspect(pictures[0], QUESTIONS[0], new_tokens=STEPS)
+    assert [step.token.candidate for step in trace.steps] == said[: len(trace.steps)]
+    assert set(said[len(trace.steps) :]) == {end}
 
 
 def test_signs_that_stand_for_places_are_part_of_an_answer(load, pictures):
