@@ -51,9 +51,9 @@ def generate(
     Returns:
         the tokens; the recorder of the pass that gave each; and that pass's logits, float32 [token, candidate].
     """
-    start = prepared.length
+    start = prepared.inputs["input_ids"].shape[1]
     recorder.segments = np.concatenate([recorder.segments, np.full(most, Segment.ANSWER, np.int8)])
-    turns = Turns(recorder, start, most, watched, progress or Progress())
+    turns = Turns(recorder, prepared.length, most, watched, progress or Progress())
     options: dict[str, Any] = {}
     if given:
         options["prefix_allowed_tokens_fn"] = lambda _item, ids: [given[len(ids) - start]]

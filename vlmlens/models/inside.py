@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vlmlens.errors import NotApplicable
 from vlmlens.models.base import VLM
 from vlmlens.models.record import Prepared
 from vlmlens.progress import Progress
@@ -156,6 +157,10 @@ def lens(vlm: VLM, prepared: Prepared, candidates: Sequence[int]) -> LensReading
     Raises:
         NotApplicable: the model never reads an answer from an image position.
     """
+    if prepared.grid.through is not None:
+        raise NotApplicable(
+            f"The patches themselves enter no layer of {vlm.name}'s decoder; a lens there shows nothing."
+        )
     positions = torch.as_tensor(prepared.grid.positions)
     found: list[tuple[Tensor, Tensor, Tensor]] = []
 
