@@ -35,6 +35,26 @@ def test_long_work_shows_a_bar_and_stops_when_cancelled():
     assert not [thread for thread in threading.enumerate() if thread.name == "Counting"]
 
 
+def test_results_are_kept_by_their_size(monkeypatch, llava):
+    from vlmlens.lab.scenes import Scene, Thing
+    from vlmlens.ui import jobs
+
+    trace = llava.inspect(Scene((Thing(0, "red", "circle", "large"),)), "what color is the circle?")
+    fields = ("attention", "visible", "parts", "update")
+    rows = sum(a.nbytes for record in trace.rows.values() for name in fields for a in getattr(record, name))
+    grid = (trace.grid.boxes, trace.grid.positions, trace.grid.wide_boxes, trace.grid.wide_positions)
+    assert jobs.arrays_in(trace) == rows + sum(a.nbytes for a in (*grid, trace.segments, trace.peaks))
+    assert jobs.arrays_in(("words", 3, None)) == 0
+    _lock, registry = jobs._registry()
+    registry.clear()
+    monkeypatch.setattr(jobs, "MOST_BYTES", 2.5 * jobs.arrays_in(trace))
+    for name in "abcd":
+        jobs._job(name, name, lambda _progress: trace).done.wait(10)
+    jobs._job("e", "e", lambda _progress: 1).done.wait(10)
+    assert list(registry) == ["c", "d", "e"]
+    registry.clear()
+
+
 def test_finished_work_is_shared():
     at = AppTest.from_string(SCRIPT.replace("0.02", "0.0"), default_timeout=30)
     at.session_state.job = "shared"

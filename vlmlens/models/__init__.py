@@ -103,9 +103,10 @@ def load(
 
             vlm = LabVLM(name)
     else:
-        from vlmlens.models.pretrained import load_pretrained
+        from vlmlens.models.loading import open_model
+        from vlmlens.models.pretrained import read
 
-        vlm = load_pretrained(name, device, dtype, revision, detail, progress)
+        vlm = read(open_model(name, device, dtype, revision, detail, progress))
     try:
         if progress is not None:
             progress.step(1.0, "asking it once, to see that its inside is shown truthfully")

@@ -15,10 +15,8 @@ from vlmlens.lab.questions import readable
 from vlmlens.lab.scenes import Scene
 from vlmlens.lab.text import known_words
 from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
-from vlmlens.models.detail import Detail
-from vlmlens.models.loading import Opened, open_model
+from vlmlens.models.loading import Opened
 from vlmlens.models.processor import token_text
-from vlmlens.progress import Progress
 from vlmlens.trace import Answer
 from vlmlens.trace.capture import attend
 
@@ -81,16 +79,8 @@ class Pretrained(VLM):
         return as_image(picture)
 
 
-def load_pretrained(
-    name: str,
-    device: str = "auto",
-    dtype: str = "auto",
-    revision: str | None = None,
-    detail: Detail = "full",
-    progress: Progress | None = None,
-) -> VLM:
-    """A model from a folder or the hub, read by the class that its family's row names; see `open_model`."""
-    opened = open_model(name, device, dtype, revision, detail, progress)
+def read(opened: Opened) -> VLM:
+    """A model behind the class that its family's row names."""
     module, _, kind = opened.family.reader.partition(":")
     vlm: VLM = getattr(import_module(f"vlmlens.models.{module}"), kind)(opened)
     return vlm

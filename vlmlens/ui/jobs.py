@@ -14,10 +14,11 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, TypeVar
 
+import numpy as np
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -28,7 +29,8 @@ from vlmlens.ui import memory, pool
 PATIENCE = 0.7  # seconds before a bar appears
 FIRST = 0.15  # seconds in which short work is done without a bar
 REDRAW = 0.15  # seconds between two drawings of what grows
-MOST_JOBS = 64  # kept results; a large model's trace takes tens of megabytes
+MOST_JOBS = 64  # kept results
+MOST_BYTES = 1 << 30  # of arrays in them; a large model's trace, every token of its answer recorded, may take 200 MB
 
 DIALOG = "dialog-open"  # in the session's state; a run of the whole page closes a dialog
 
@@ -52,6 +54,7 @@ class Job:
     waiting: set[str] = field(default_factory=set)  # sessions; kept for work that belongs to a group
     value: Any = None
     error: BaseException | None = None
+    size: int = 0  # bytes
 
     def work(self, task: Callable[[Progress], Any]) -> None:
         try:
@@ -70,6 +73,7 @@ class Job:
         finally:
             if isinstance(self.error, OutOfMemory):
                 pool.give_back()
+            self.size = arrays_in(self.value)
             self.done.set()
 
 
@@ -149,9 +153,20 @@ def _job(key: Hashable, label: str, task: Callable[[Progress], Any]) -> Job:
             job = jobs[key] = Job(label, key)
             threading.Thread(target=job.work, args=(task,), name=label, daemon=True).start()
         jobs.move_to_end(key)
-        while len(jobs) > MOST_JOBS:
+        while len(jobs) > 1 and (len(jobs) > MOST_JOBS or sum(each.size for each in jobs.values()) > MOST_BYTES):
             jobs.popitem(last=False)
     return job
+
+
+def arrays_in(value: Any) -> int:
+    """Bytes of the arrays that a result holds, at whatever depth of data classes, tuples and mappings."""
+    if isinstance(value, np.ndarray):
+        return int(value.nbytes)
+    if is_dataclass(value):
+        return sum(arrays_in(getattr(value, each.name)) for each in fields(value))
+    if isinstance(value, Mapping):
+        return sum(map(arrays_in, value.values()))
+    return sum(map(arrays_in, value)) if isinstance(value, tuple | list) else 0
 
 
 def _wait_for(job: Job, key: Hashable, name: str) -> None:
