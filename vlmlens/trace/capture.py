@@ -106,9 +106,11 @@ class Recorder:
     branches: Sequence[Branch] = ()  # by layer, ascending; each joins the batch, which begins with the clean pass alone
     after: Mapping[nn.Module, nn.Module] = field(default_factory=dict)  # attention module -> norm of what it writes
     whole: bool = False  # keep every row of every site, at the price of its square
+    split: bool = False  # keep how every row of every site falls on the segments, some rows at a time
     see: Callable[[int, Tensor], None] | None = None  # shown the states [batch, position, width] entering each layer
     kept: dict[str, Kept] = field(default_factory=dict)
     flows: dict[str, Flow] = field(default_factory=dict)
+    shares: dict[str, Tensor] = field(default_factory=dict)  # site name -> [query, segment], mean over heads
     peaks: dict[int, Tensor] = field(default_factory=dict)  # layer -> [position], of the first variant
     step: int | None = None  # the position of the only query, where a cache holds what came before it
 
@@ -310,6 +312,8 @@ def attend(
             weights, _visible = row_attention(call, changed, blocked)
             output = output.clone()
             output[:, :, changed] = weights.to(value.dtype) @ repeat_heads(value, query.shape[1])
+        if recorder.split:
+            recorder.shares[site.name] = _by_segment(call, recorder.segments[list(site.keys)], blocked)
         positions = recorder.rows.get(site.name, ())
         if len(positions):
             place = {position: index for index, position in enumerate(site.queries)}
@@ -346,6 +350,13 @@ def _output(call: Call, dropout: float) -> Tensor:
     value = repeat_heads(call.value, heads)
     chunks = torch.arange(call.query.shape[2], device=value.device).split(ROWS_AT_ONCE)
     return torch.cat([row_attention(call, rows, None)[0].to(value.dtype) @ value for rows in chunks], dim=2)
+
+
+def _by_segment(call: Call, segments: np.ndarray, blocked: Tensor | None) -> Tensor:
+    """How much of each row's attention falls on each segment, mean over heads, float32 [query, segment]."""
+    member = F.one_hot(torch.from_numpy(segments).long(), len(Segment)).float().to(call.query.device)
+    chunks = torch.arange(call.query.shape[2], device=call.query.device).split(ROWS_AT_ONCE)
+    return torch.cat([row_attention(call, rows, blocked)[0][0].mean(dim=0) @ member for rows in chunks]).detach()
 
 
 def _whole(module: nn.Module, recorder: Recorder, site: Site, call: Call) -> Tensor:
