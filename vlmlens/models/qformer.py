@@ -47,9 +47,9 @@ class QFormerVLM(HuggingFaceVLM):
         self.side = vision.image_size // vision.patch_size
         self.before = 1 + self.side**2
         self.queries = int(opened.config.num_query_tokens)
-        self.speaker = self.model.language_model
+        self.decoder = self.model.language_model
         self.entrance = nn.Identity()  # the patches go through it
-        self.signs = getattr(self.processor, "qformer_tokenizer", None)  # InstructBLIP's Q-Former reads words
+        self.qformer_tokenizer = getattr(self.processor, "qformer_tokenizer", None)  # InstructBLIP's, which reads words
 
     def prepare(self, picture: Image.Image, question: str) -> Prepared:
         question = self._asked(question)
@@ -112,13 +112,13 @@ class QFormerVLM(HuggingFaceVLM):
     def ending(self, prepared: Prepared) -> Callable[[int], Tensor]:
         given = self._both(prepared.inputs)
         first = {name: value[:, :-1] for name, value in given.items()}
-        prefix = self.speaker(**first, use_cache=True, logits_to_keep=1).past_key_values
+        prefix = self.decoder(**first, use_cache=True, logits_to_keep=1).past_key_values
         last = {name: value if name == "attention_mask" else value[:, -1:] for name, value in given.items()}
 
         def logits(variants: int) -> Tensor:
             cache = copy.deepcopy(prefix)
             cache.batch_repeat_interleave(variants)
-            found: Tensor = self.speaker(**_repeated(last, variants), past_key_values=cache, use_cache=True).logits
+            found: Tensor = self.decoder(**_repeated(last, variants), past_key_values=cache, use_cache=True).logits
             return found[:, -1]
 
         return logits
@@ -170,14 +170,14 @@ class QFormerVLM(HuggingFaceVLM):
         with torch.inference_mode():
             given = self._both(prepared.inputs)
         del given["position_ids"]  # the decoder counts on by itself
-        return self.speaker, replace(prepared, inputs={**given, "input_ids": prepared.inputs["input_ids"]})
+        return self.decoder, replace(prepared, inputs={**given, "input_ids": prepared.inputs["input_ids"]})
 
     def _prompt(self, question: str, pictures: int = 1) -> str:
         return str(self.family.prompt.format(question=question))
 
     def _asked(self, question: str) -> str:
         question = super()._asked(question)
-        for token in self.signs.all_special_tokens if self.signs is not None else ():
+        for token in self.qformer_tokenizer.all_special_tokens if self.qformer_tokenizer is not None else ():
             if token in question:
                 raise QuestionError(f"The question holds {token}, which {self.name} takes for a sign; leave it out.")
         return question
@@ -189,8 +189,8 @@ class QFormerVLM(HuggingFaceVLM):
         """
         shown = [picture for (picture,) in pictures]
         inputs = super()._processed([shown], prompts, padding=True, padding_side="left", **options)
-        if self.signs is not None:
-            read = self.signs(list(prompts), padding=True, padding_side="right", return_tensors="pt")
+        if self.qformer_tokenizer is not None:
+            read = self.qformer_tokenizer(list(prompts), padding=True, padding_side="right", return_tensors="pt")
             inputs |= {"qformer_input_ids": read["input_ids"], "qformer_attention_mask": read["attention_mask"]}
             most = self.model.config.qformer_config.max_position_embeddings
             if read["input_ids"].shape[1] > most:
@@ -245,7 +245,7 @@ class QFormerVLM(HuggingFaceVLM):
         image = inputs["image"]
         queries = self.model.query_tokens.expand(len(image), -1, -1)
         given: dict[str, Tensor] = {"query_embeds": queries, "encoder_hidden_states": image}
-        if self.signs is not None:
+        if self.qformer_tokenizer is not None:
             real = inputs["qformer_attention_mask"]
             given["input_ids"] = inputs["qformer_input_ids"]
             given["attention_mask"] = torch.cat([real.new_ones(queries.shape[:2]), real], dim=1)
@@ -266,7 +266,7 @@ class QFormerVLM(HuggingFaceVLM):
 
     def _answer(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Logits of the answer's first token, [item, candidate]."""
-        logits: Tensor = self.speaker(**self._both(inputs), use_cache=False, logits_to_keep=1).logits
+        logits: Tensor = self.decoder(**self._both(inputs), use_cache=False, logits_to_keep=1).logits
         return logits[:, -1]
 
     def _pad_peaks(self, recorder: Recorder) -> None:
