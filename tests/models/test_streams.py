@@ -3,6 +3,7 @@
 Each has a `Truth`: how plain transformers says what its attention did, and where a mask goes in.
 """
 
+import io
 import itertools
 import re
 import runpy
@@ -23,6 +24,7 @@ from vlmlens.attention.masking import routes
 from vlmlens.attribution import METHODS, Case, explain
 from vlmlens.errors import ModelError, NotApplicable, QuestionError
 from vlmlens.models import VLM, fit
+from vlmlens.models.base import as_image
 from vlmlens.models.facts import look_up
 from vlmlens.models.families import STREAMS
 from vlmlens.models.inside import branched
@@ -41,11 +43,11 @@ class Blip:
     PIXELS = True
 
     @staticmethod
-    def run(plain, ready):
+    def run(plain, ready, said=()):
         image = plain.vision_model(ready.inputs["pixels"])[0]
         asked = {name: ready.inputs[name] for name in ("input_ids", "attention_mask")}
         encoded = plain.text_encoder(**asked, encoder_hidden_states=image, output_attentions=True)
-        start = torch.tensor([[plain.decoder_start_token_id]])
+        start = torch.tensor([[plain.decoder_start_token_id, *said]])
         read = plain.text_decoder(start, encoder_hidden_states=encoded[0], output_attentions=True)
         sides = {
             "text_encoder.encoder.layer.{}.attention": encoded.attentions,
@@ -67,9 +69,14 @@ class Blip:
         return said.logits[0]
 
     @staticmethod
-    def generate(plain, ready):
+    def generate(plain, ready, **options):
         asked = {name: ready.inputs[name] for name in ("input_ids", "attention_mask")}
-        return plain.generate(**asked, pixel_values=ready.inputs["pixels"], do_sample=False, max_new_tokens=32)[0, 1:]
+        return plain.generate(**asked, pixel_values=ready.inputs["pixels"], **options), 1
+
+    @staticmethod
+    def unending(model):
+        """What has to be None for an answer not to end."""
+        return model.config.text_config, "sep_token_id"
 
     @staticmethod
     def mask(site):
@@ -84,8 +91,13 @@ class Mllama:
     PIXELS = False  # whether maps of pixels are made
 
     @staticmethod
-    def run(plain, ready):
+    def run(plain, ready, said=()):
         given = {name: value for name, value in ready.inputs.items() if name != "cross_attention_states"}
+        more = torch.tensor([said], dtype=torch.long)
+        given["input_ids"] = torch.cat([given["input_ids"], more], dim=1)
+        given["attention_mask"] = torch.ones_like(given["input_ids"])
+        seen = given["cross_attention_mask"]
+        given["cross_attention_mask"] = torch.cat([seen, seen[:, -1:].expand(-1, len(said), -1, -1)], dim=1)
         weights = plain(**given, output_attentions=True).attentions
         names = [f"model.language_model.layers.{i}.{'cross_attn' if i == 1 else 'self_attn'}" for i in range(3)]
         return {name: side[0] for name, side in zip(names, weights, strict=True)}
@@ -96,9 +108,13 @@ class Mllama:
         return plain(**given).logits[:, -1]
 
     @staticmethod
-    def generate(plain, ready):
+    def generate(plain, ready, **options):
         given = {name: value for name, value in ready.inputs.items() if name != "cross_attention_states"}
-        return plain.generate(**given, do_sample=False, max_new_tokens=32)[0, given["input_ids"].shape[1] :]
+        return plain.generate(**given, **options), given["input_ids"].shape[1]
+
+    @staticmethod
+    def unending(model):
+        return model.generation_config, "eos_token_id"
 
     @staticmethod
     def mask(site):
@@ -112,14 +128,14 @@ class Florence:
     PIXELS = True
 
     @staticmethod
-    def given(plain, ready):
+    def given(plain, ready, said=()):
         begin = [plain.generation_config.decoder_start_token_id, plain.generation_config.forced_bos_token_id]
         names = ("input_ids", "attention_mask", "pixel_values")
-        return {name: ready.inputs[name] for name in names} | {"decoder_input_ids": torch.tensor([begin])}
+        return {name: ready.inputs[name] for name in names} | {"decoder_input_ids": torch.tensor([[*begin, *said]])}
 
     @classmethod
-    def run(cls, plain, ready):
-        found = plain(**cls.given(plain, ready), output_attentions=True)
+    def run(cls, plain, ready, said=()):
+        found = plain(**cls.given(plain, ready, said), output_attentions=True)
         sides = {
             "encoder.layers.{}.self_attn": found.encoder_attentions,
             "decoder.layers.{}.self_attn": found.decoder_attentions,
@@ -134,12 +150,17 @@ class Florence:
         return plain(**cls.given(plain, ready)).logits[:, -1]
 
     @classmethod
-    def generate(cls, plain, ready):
+    def generate(cls, plain, ready, **options):
+        """It makes the second of the tokens that every answer begins with, and so says one more."""
         given = cls.given(plain, ready)
         begin = given.pop("decoder_input_ids")
-        said = plain.generate(**given, do_sample=False, max_new_tokens=32)[0]
-        assert torch.equal(said[:2], begin[0])
-        return said[2:]
+        found = plain.generate(**given, **options | {"max_new_tokens": options["max_new_tokens"] + 1})
+        assert torch.equal(found.sequences[0, :2], begin[0])
+        return found, 2
+
+    @staticmethod
+    def unending(model):
+        return model.generation_config, "eos_token_id"
 
     @staticmethod
     def mask(site):
@@ -232,6 +253,15 @@ def pictures():
     rng = np.random.default_rng(0)
     shapes = ((60, 60), (50, 110), (120, 50))
     return [Image.fromarray(rng.integers(0, 256, (*shape, 3), dtype=np.uint8)) for shape in shapes]
+
+
+def said_by(kind, plain, ready, most):
+    """The tokens of plain transformers' answer, and the logits that each was taken from."""
+    found, begin = TRUTHS[kind].generate(
+        plain, ready, do_sample=False, max_new_tokens=most, output_logits=True, return_dict_in_generate=True
+    )
+    said = found.sequences[0, begin:].tolist()
+    return said, torch.cat(found.logits)[-len(said) :]
 
 
 def test_the_rows_that_are_kept_are_those_that_transformers_returns(kind, vlm, plain, pictures):
@@ -438,12 +468,31 @@ def entering(vlm, picture):
     return found[0][ready.grid.positions], ready.grid
 
 
-@pytest.mark.parametrize(("height", "width"), [(300, 300), (300, 600), (500, 300)], ids=["square", "wide", "tall"])
-def test_a_spot_changes_most_the_token_whose_box_holds_it(kind, blinkered, height, width):
+def turned(pixels):
+    """As a phone held upright saves it: the sensor's rows, and a note of how to turn them."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    sensor = Image.fromarray(pixels).transpose(Image.Transpose.ROTATE_90)
+    sensor.save(buffer, "JPEG", quality=95, subsampling=0, exif=exif)
+    return as_image(buffer.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "come_in"),
+    [
+        (300, 300, Image.fromarray),
+        (300, 600, Image.fromarray),
+        (500, 300, Image.fromarray),
+        (500, 300, turned),
+    ],
+    ids=["square", "wide", "tall", "turned"],
+)
+def test_a_spot_changes_most_the_token_whose_box_holds_it(kind, blinkered, height, width, come_in):
     vlm = blinkered(kind)
     rng = np.random.default_rng(0)
     pixels = rng.integers(100, 156, (height, width, 3), dtype=np.uint8)
-    before, grid = entering(vlm, Image.fromarray(pixels))
+    before, grid = entering(vlm, come_in(pixels))
     assert grid.size == (width, height)
     sides = grid.boxes[:, 2:] - grid.boxes[:, :2]
     roomy = np.flatnonzero((sides > 20).all(axis=1))  # not those that the picture's edge cuts to slivers
@@ -455,7 +504,7 @@ def test_a_spot_changes_most_the_token_whose_box_holds_it(kind, blinkered, heigh
         x, y = int(rng.integers(left + 2, right - 16)), int(rng.integers(top + 2, bottom - 16))
         spotted = pixels.copy()
         spotted[y : y + 14, x : x + 14] = rng.integers(0, 2, 3) * 255
-        after, _ = entering(vlm, Image.fromarray(spotted))
+        after, _ = entering(vlm, come_in(spotted))
         found.append(int((after - before).norm(dim=-1).argmax()) == cell)
     assert np.mean(found) >= 0.95
 
@@ -530,10 +579,72 @@ def test_what_is_generated_is_what_plain_transformers_generates(kind, vlm, plain
     if not vlm.model.can_generate():
         assert vlm.generate(ready) == ""
         return
-    said = TRUTHS[kind].generate(plain(kind), ready)
+    said, _ = said_by(kind, plain(kind), ready, 32)
     assert vlm.generate(ready) == vlm.tokenizer.decode(said, skip_special_tokens=True).strip()
     assert len(said)
     assert int(said[0]) == vlm.inspect(pictures[1], QUESTIONS[0]).answers[0].candidate
+
+
+STEPS = 8
+SPEAKING = [kind for kind in STREAMS if kind != "vilt"]  # which names its answer in one pass
+
+
+def check_steps(kind, trace, vlm, plain, ready):
+    """Every row of the answer's against one eager pass, without a cache, over everything that was said."""
+    with torch.inference_mode():
+        weights = TRUTHS[kind].run(plain, ready, [step.token.candidate for step in trace.steps])
+    sites, count = vlm.sites(ready).values(), len(trace.steps)
+    readouts = [site for site in sites if site.kind == "readout"]
+    first = ready.length - 1 if ready.row < ready.length else trace.length
+    assert trace.rows["answer"].positions == (first, *range(ready.length, trace.length - 1))
+    for step in range(count):
+        read = torch.zeros(trace.length)  # how much of each position's row the answer's is made of, but for its own
+        for site in readouts:
+            read[list(site.keys)] += weights[site.name][:, step - count - 1].mean(0) / len(readouts)
+        for site in sites:
+            every = weights[site.name]
+            speaks = site.kind == "readout" or every.shape[1] > len(site.queries)
+            wanted = torch.zeros(every.shape[0], trace.length)
+            keys = [*site.keys, *range(ready.length, trace.length)][: every.shape[2]]
+            rows = every[:, step - count - 1] if speaks else torch.einsum("q,hqk->hk", read[list(site.queries)], every)
+            wanted[:, keys] = rows
+            place = [(p.layer, p.kind) for p in trace.places].index((site.layer, site.kind))
+            np.testing.assert_allclose(trace.record("answer").attention[place][:, step], wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", SPEAKING)
+def test_every_step_has_the_row_of_eager_attention_and_the_token_of_plain_generate(
+    kind, vlm, plain, pictures, monkeypatch
+):
+    for model in (vlm.model, plain(kind)):
+        monkeypatch.setattr(*TRUTHS[kind].unending(model), None)
+    for picture in pictures:
+        ready = vlm.prepare(picture, QUESTIONS[0])
+        trace = vlm.inspect(picture, QUESTIONS[0], new_tokens=STEPS)
+        said, logits = said_by(kind, plain(kind), ready, STEPS)
+        assert [step.token.candidate for step in trace.steps] == said
+        assert len(said) == STEPS
+        assert trace.tokens[ready.length :] == tuple(map(vlm.text_of, said))
+        for step, token, row in zip(trace.steps, said, logits.softmax(-1), strict=True):
+            assert step.token.probability == pytest.approx(float(row[token]), abs=1e-5)
+        check_steps(kind, trace, vlm, plain(kind), ready)
+
+
+@pytest.mark.parametrize("kind", SPEAKING)
+def test_a_given_answer_is_scored_and_its_rows_are_those_of_one_pass(kind, vlm, plain, pictures):
+    trace = vlm.inspect(pictures[1], QUESTIONS[0], answer="red circle")
+    ids = vlm.tokenizer("red circle", add_special_tokens=False)["input_ids"]
+    assert [step.token.candidate for step in trace.steps] == ids
+    assert trace.answers == vlm.inspect(pictures[1], QUESTIONS[0], new_tokens=0).answers
+    check_steps(kind, trace, vlm, plain(kind), vlm.prepare(pictures[1], QUESTIONS[0]))
+
+
+def test_signs_that_stand_for_places_are_part_of_an_answer(load, pictures):
+    """Published tokenizers of Florence-2 count them among their signs; the tiny one's picture token stands for one."""
+    vlm = load("florence2")
+    trace = vlm.inspect(pictures[0], QUESTIONS[0], answer="red<image></s>")
+    assert [step.token.candidate for step in trace.steps][-1] == vlm.model.config.image_token_id
+    assert trace.text == "red"
 
 
 def test_what_people_look_at_runs_or_is_refused_in_words(kind, vlm, pictures, tmp_path):
@@ -589,7 +700,8 @@ def test_what_it_needs_is_known_before_it_is_loaded(kind, vlm, folders):
     assert facts.fit(torch.device("cpu"), "float32").need.total > 4 * vlm.info.parameters
 
 
-def test_no_other_answer_is_scored_than_its_first_word(vlm, pictures):
+def test_no_other_answer_is_scored_than_its_first_word(load, pictures):
+    vlm = load("vilt")
     with pytest.raises(NotApplicable, match="no other answer"):
         vlm.inspect(pictures[0], QUESTIONS[0], answer="red")
 

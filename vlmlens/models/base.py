@@ -216,8 +216,7 @@ class VLM(ABC):
                 )
             if said is None:
                 logits, recorder = self.run(prepared, watch, edits)
-                text = "" if edits or not new_tokens else self.generate(prepared)
-                said = Said(self.rank(logits.softmax(-1)[0].double().numpy()), (recorder,), text)
+                said = Said(self.rank(logits.softmax(-1)[0].double().numpy()), (recorder,))
         places, records = assemble(prepared, list(self.sites(prepared).values()), said, watch)
         return Trace(
             model=self.name,

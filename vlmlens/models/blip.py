@@ -3,15 +3,17 @@
 The question encoder's words attend to each other and then, by cross-attention, to the picture; the answer decoder's
 first token attends to the words alone. So the answering row never sees the picture itself: the decoder is a readout of
 the question encoder. At every layer of the encoder the answer's row is made from the rows of all words, each weighted
-by the attention that the decoder's first token pays to it, mean over the decoder's layers and heads.
+by the attention that the decoder's first token pays to it, mean over the decoder's layers and heads. The row of a later
+token of the answer is made in the same way, by what the decoder paid to the words in the pass that gave that token.
 
-Positions: the picture's summary token, which has no place; its patches, row by row; the question's tokens. The
-decoder's own token is none of them, it is the readout's query. The vision encoder runs once for all that is asked of
-one picture.
+Positions: the picture's summary token, which has no place; its patches, row by row; the question's tokens; then the
+answer's. The decoder's own first token is none of them, it is the readout's query. The decoder's attention to what it
+has said before is no site, and so never in a trace. The vision encoder runs once for all that is asked of one picture.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,7 +23,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from vlmlens.errors import NotApplicable
-from vlmlens.models.base import MOST_NEW_TOKENS, Picture
+from vlmlens.models.base import Picture
 from vlmlens.models.bert import BertVLM, asked
 from vlmlens.models.beside import Beside
 from vlmlens.models.inside import Eyes
@@ -111,15 +113,17 @@ class BlipVLM(BertVLM):
         cells = (down[:, None] * columns + across).to(pixels.device)[None, None]
         return Eyes(pixels, cells, logits, self.entrance)
 
-    def generate(self, prepared: Prepared) -> str:
-        ids = self.model.generate(
-            input_ids=prepared.inputs["input_ids"],
-            pixel_values=prepared.inputs["pixels"],
-            attention_mask=prepared.inputs["attention_mask"],
-            do_sample=False,
-            max_new_tokens=MOST_NEW_TOKENS,
-        )
-        return str(self.tokenizer.decode(ids[0, 1:], skip_special_tokens=True)).strip()  # after the first, fed one
+    def _spoken(self, prepared: Prepared) -> tuple[Any, Prepared]:
+        given = {name: prepared.inputs[name] for name in ("image", "input_ids", "attention_mask")}
+        start = torch.full((1, 1), self.model.decoder_start_token_id, device=self.model.device)
+        inputs = {
+            "input_ids": start,
+            "encoder_hidden_states": self._encode(*given.values()),
+            "encoder_attention_mask": given["attention_mask"],
+            "eos_token_id": self.model.config.text_config.sep_token_id,
+            "pad_token_id": self.model.config.text_config.pad_token_id,
+        }
+        return self.model.text_decoder, replace(prepared, inputs=inputs)
 
     @property
     def points(self) -> tuple[str, ...]:
@@ -221,8 +225,13 @@ class BlipVLM(BertVLM):
 
     def _answer(self, image: Tensor, ids: Tensor, real: Tensor) -> Tensor:
         """Logits of the answer's first token, [item, candidate]."""
+        return self._read(self._encode(image, ids, real), real)
+
+    def _encode(self, image: Tensor, ids: Tensor, real: Tensor) -> Tensor:
+        """What the decoder reads: the words' states [item, word, width]."""
         encoded = self.model.text_encoder(input_ids=ids, attention_mask=real, encoder_hidden_states=image)
-        return self._read(encoded.last_hidden_state, real)
+        states: Tensor = encoded.last_hidden_state
+        return states
 
     def _read(self, words: Tensor, real: Tensor) -> Tensor:
         start = torch.full((len(words), 1), self.model.decoder_start_token_id, device=words.device)

@@ -2,15 +2,17 @@
 
 The decoder is a readout of the encoder: at each of its layers the token that the answer is read from attends to
 picture and words in one softmax. At the encoder's layers, the answer's row is made from the rows of all positions, each
-weighted by the attention that token pays to it, mean over the decoder's layers and heads.
+weighted by the attention that token pays to it, mean over the decoder's layers and heads. The row of a later token of
+the answer is made in the same way, by what was paid in the pass that gave that token; the encoder runs once.
 
 Positions: the picture's summary token, which has no place; its tokens, row by row; the words; and the tokens that every
-answer begins with, of which the answer is read from the last. The vision encoder runs once for all that is asked of one
-picture.
+answer begins with, of which the answer is read from the last; then the answer's. The vision encoder runs once for all
+that is asked of one picture.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,14 +21,14 @@ from PIL import Image
 from torch import Tensor, nn
 
 from vlmlens.errors import NotApplicable, QuestionError, first_line
-from vlmlens.models.base import MOST_NEW_TOKENS, Picture
+from vlmlens.models.base import Picture
 from vlmlens.models.inside import Eyes
 from vlmlens.models.loading import Opened
 from vlmlens.models.many import Batch
 from vlmlens.models.pretrained import Pretrained
 from vlmlens.models.record import Prepared
-from vlmlens.trace import Edit, Grid, Segment, Site, Watch
-from vlmlens.trace.capture import Recorder, changed, entering, leaving
+from vlmlens.trace import Grid, Segment, Site
+from vlmlens.trace.capture import changed, entering, leaving
 from vlmlens.trace.segments import lattice
 
 GIVEN = ("image", "input_ids", "attention_mask")
@@ -47,6 +49,9 @@ class FlorenceVLM(Pretrained):
         start = begins.decoder_start_token_id
         start = opened.config.text_config.decoder_start_token_id if start is None else start
         self.begin = [int(token) for token in (start, begins.forced_bos_token_id) if token is not None]
+
+        # Its other signs are what some answers are made of: places on the picture.
+        self.ends = {self.tokenizer.eos_token_id, self.tokenizer.pad_token_id}
 
     def prepare(self, picture: Image.Image, question: str) -> Prepared:
         question = self._asked(question)
@@ -92,12 +97,6 @@ class FlorenceVLM(Pretrained):
     def logits(self, prepared: Prepared, variants: int = 1) -> Tensor:
         return self._answer(*(prepared.inputs[name].repeat_interleave(variants, dim=0) for name in GIVEN))
 
-    def run(self, prepared: Prepared, watch: Watch | None, edits: Sequence[Edit] = ()) -> tuple[Tensor, Recorder]:
-        logits, recorder = super().run(prepared, watch, edits)
-        for layer, peak in recorder.peaks.items():  # the tokens that the answer begins with enter no layer of these
-            recorder.peaks[layer] = nn.functional.pad(peak, (0, len(self.begin)))
-        return logits, recorder
-
     def read_out(self, states: Tensor) -> Tensor:
         raise NotApplicable(
             f"{self.name} reads its answer from its decoder's tokens and not from image positions; a lens there shows "
@@ -121,11 +120,13 @@ class FlorenceVLM(Pretrained):
         cells = (down[:, None] * columns + across).to(pixels.device)[None, None]
         return Eyes(pixels, cells, logits, self.entrance)
 
-    def generate(self, prepared: Prepared) -> str:
-        given = {name: prepared.inputs[name] for name in ("pixel_values", *GIVEN[1:])}
-        with torch.inference_mode():
-            ids = self.model.generate(**given, do_sample=False, num_beams=1, max_new_tokens=MOST_NEW_TOKENS)
-        return str(self.tokenizer.decode(ids[0, len(self.begin) :], skip_special_tokens=True)).strip()
+    def _spoken(self, prepared: Prepared) -> tuple[Any, Prepared]:
+        inputs = {
+            "encoder_outputs": self._encode(*(prepared.inputs[name] for name in GIVEN)),
+            "attention_mask": prepared.inputs["attention_mask"],
+            "decoder_input_ids": torch.tensor([self.begin], device=self.model.device),
+        }
+        return self.model, replace(prepared, inputs=inputs)
 
     @property
     def points(self) -> tuple[str, ...]:
@@ -232,13 +233,17 @@ class FlorenceVLM(Pretrained):
 
     def _answer(self, image: Tensor, ids: Tensor, real: Tensor) -> Tensor:
         """Logits of the answer's first token, [item, candidate]."""
-        words = self.model.get_input_embeddings()(ids)
-        places = (ids == self.model.config.image_token_id)[..., None]
-        both = words.masked_scatter(places, image.to(words.dtype))
-        encoded = self.encoder(inputs_embeds=both, attention_mask=real).last_hidden_state
+        encoded = self._encode(image, ids, real).last_hidden_state
         begin = torch.tensor([self.begin] * len(encoded), device=encoded.device)
         said = self.decoder(
             input_ids=begin, encoder_hidden_states=encoded, encoder_attention_mask=real, use_cache=False
         ).last_hidden_state
         logits: Tensor = self.model.lm_head(said[:, -1])
         return logits
+
+    def _encode(self, image: Tensor, ids: Tensor, real: Tensor) -> Any:
+        """What the decoder reads, as the encoder returns it."""
+        words = self.model.get_input_embeddings()(ids)
+        places = (ids == self.model.config.image_token_id)[..., None]
+        both = words.masked_scatter(places, image.to(words.dtype))
+        return self.encoder(inputs_embeds=both, attention_mask=real)

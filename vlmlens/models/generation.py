@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import StoppingCriteria
+from transformers import LogitsProcessor, StoppingCriteria
 
 from vlmlens.models.record import Prepared
 from vlmlens.progress import Progress
@@ -29,6 +29,17 @@ class Turns(StoppingCriteria):
         return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
 
 
+class Dictated(LogitsProcessor):
+    """After all else that a model's own settings ask for, the next of the given tokens is the only one left."""
+
+    def __init__(self, tokens: Sequence[int], start: int) -> None:
+        self.tokens, self.start = tokens, start
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        token = self.tokens[input_ids.shape[1] - self.start]
+        return torch.full_like(scores, -torch.inf).index_fill(1, torch.tensor([token], device=scores.device), 0.0)
+
+
 def generate(
     model: Any,
     prepared: Prepared,
@@ -42,6 +53,7 @@ def generate(
     """What the model's own greedy `generate` says, token by token.
 
     Args:
+        prepared: its inputs are what the model's `generate` takes.
         recorder: for the prompt's pass. Each step gets one that follows it: what was kept before is not touched again.
         most: tokens.
         watched: whether the steps' rows are kept.
@@ -51,23 +63,23 @@ def generate(
     Returns:
         the tokens; the recorder of the pass that gave each; and that pass's logits, float32 [token, candidate].
     """
-    start = prepared.inputs["input_ids"].shape[1]
+    start = prepared.inputs["decoder_input_ids" if "decoder_input_ids" in prepared.inputs else "input_ids"].shape[1]
     recorder.segments = np.concatenate([recorder.segments, np.full(most, Segment.ANSWER, np.int8)])
     turns = Turns(recorder, prepared.length, most, watched, progress or Progress())
     options: dict[str, Any] = {}
     if given:
-        options["prefix_allowed_tokens_fn"] = lambda _item, ids: [given[len(ids) - start]]
+        options["logits_processor"] = [Dictated(given, start)]
         options["eos_token_id"] = model.config.get_text_config().vocab_size  # which no token has
     with torch.inference_mode(), recording(recorder):
         found = model.generate(
-            **prepared.inputs,
+            **{**prepared.inputs, **options},
             do_sample=False,
+            num_beams=1,
             max_new_tokens=most,
             cache_implementation="dynamic",  # its keys end with the newest, see `Recorder.placed`
             stopping_criteria=[turns],
             return_dict_in_generate=True,
             output_logits=True,
-            **options,
         )
     ids = found.sequences[0, start:].tolist()
     return ids, turns.passes[: len(ids)], torch.cat(found.logits).float().cpu()

@@ -18,15 +18,13 @@ from torch import Tensor, nn
 from vlmlens.errors import ModelError, NotApplicable, QuestionError
 from vlmlens.lab.weights import LabName
 from vlmlens.models.base import Picture
-from vlmlens.models.generation import generate
 from vlmlens.models.inside import Eyes
 from vlmlens.models.loading import Opened, open_model
 from vlmlens.models.many import Batch
 from vlmlens.models.pretrained import Pretrained
-from vlmlens.models.record import Prepared, Said
+from vlmlens.models.record import Prepared
 from vlmlens.models.unknown import tried
-from vlmlens.progress import Progress
-from vlmlens.trace import Segment, Site, Step, Watch
+from vlmlens.trace import Segment, Site
 from vlmlens.trace.capture import Recorder, entering, leaving, recording
 
 BRANCH_BYTES = 1 << 30  # of working memory for the branches of one pass
@@ -224,40 +222,8 @@ class HuggingFaceVLM(Pretrained):
         wide = 8 * text.hidden_size + 3 * inner  # numbers that a layer holds for one token
         return max(1, BRANCH_BYTES // (prepared.length * wide * self.model.dtype.itemsize))
 
-    def _spoken(self, prepared: Prepared) -> tuple[Any, Prepared]:
-        """The model that generates, and what it is given to go on from."""
+    def _spoken(self, prepared: Prepared) -> tuple[Any, Prepared] | None:
         return self.model, prepared
-
-    def say(
-        self,
-        prepared: Prepared,
-        watch: Watch | None,
-        most: int,
-        given: str | None = None,
-        progress: Progress | None = None,
-    ) -> Said | None:
-        wanted = [] if given is None else self.tokenizer(given, add_special_tokens=False)["input_ids"]
-        if given is not None and not wanted:
-            raise QuestionError("The answer to score is empty; write what the model might say.")
-        recorder = self.recorder(prepared, watch)
-        watched = watch is not None and "answer" in watch.rows
-        with self.listening():
-            ids, passes, logits = generate(
-                *self._spoken(prepared),
-                recorder,
-                len(wanted) or most,
-                watched=watched,
-                given=wanted,
-                progress=progress,
-            )
-        chances = logits.softmax(-1).double().numpy()
-        text = str(self.tokenizer.decode(ids, skip_special_tokens=True)).strip()
-        answers = self.rank(chances[0])
-        signs = set(self.tokenizer.all_special_ids)
-        while ids and ids[-1] in signs:
-            ids.pop()  # the end of the turn is no part of the answer
-        steps = [Step(self._named(i, row), self.rank(row)) for i, row in zip(ids, chances, strict=False)]
-        return Said(answers, tuple(passes[: max(1, len(ids))]), text, tuple(map(self.text_of, ids)), tuple(steps))
 
     @contextmanager
     def listening(self) -> Iterator[None]:

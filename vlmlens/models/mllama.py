@@ -9,6 +9,7 @@ one picture.
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,15 +18,14 @@ from PIL import Image
 from torch import Tensor, nn
 
 from vlmlens.errors import ModelError, NotApplicable
-from vlmlens.models.base import MOST_NEW_TOKENS, VLM, Picture
+from vlmlens.models.base import VLM, Picture
 from vlmlens.models.beside import Beside
 from vlmlens.models.huggingface import HuggingFaceVLM
 from vlmlens.models.inside import Eyes
 from vlmlens.models.loading import Opened
 from vlmlens.models.many import Batch
 from vlmlens.models.record import Prepared
-from vlmlens.progress import Progress
-from vlmlens.trace import Segment, Site, Watch
+from vlmlens.trace import Segment, Site
 from vlmlens.trace.capture import entering, leaving
 
 ASKED = ("input_ids", "attention_mask", "cross_attention_mask")  # what the words bring, [item, position, ...]
@@ -107,22 +107,9 @@ class MllamaVLM(HuggingFaceVLM):
 
         return logits
 
-    def say(
-        self,
-        prepared: Prepared,
-        watch: Watch | None,
-        most: int,
-        given: str | None = None,
-        progress: Progress | None = None,
-    ) -> None:
-        """What follows the answer's first token is generated and not recorded."""
-        return None
-
-    def generate(self, prepared: Prepared) -> str:
-        given = {name: prepared.inputs[name] for name in (*ASKED, *SHOWN)}
-        with torch.inference_mode():
-            ids = self.model.generate(**given, do_sample=False, max_new_tokens=MOST_NEW_TOKENS)
-        return str(self.tokenizer.decode(ids[0, given["input_ids"].shape[1] :], skip_special_tokens=True)).strip()
+    def _spoken(self, prepared: Prepared) -> tuple[Any, Prepared]:
+        """Its `generate` looks at the picture itself: states that it were given it would read anew at every step."""
+        return self.model, replace(prepared, inputs={name: prepared.inputs[name] for name in (*ASKED, *SHOWN)})
 
     def batch(self, pictures: Sequence[Picture], questions: Sequence[str]) -> Batch:
         asked = [self._asked(question) for question in questions]
@@ -161,11 +148,15 @@ class MllamaVLM(HuggingFaceVLM):
 
         def enter(number: int) -> Any:
             def hook(_module: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
-                shape = kwargs["cross_attention_states"].shape  # [item * tile, patch, width]
-                if number == 0:
-                    beside.image = kwargs["cross_attention_states"].reshape(len(args[0]), -1, shape[-1])
+                states = kwargs["cross_attention_states"]  # [item * tile, patch, width]
+                if number == 0 and states is None:  # a later step of an answer: a cache holds what is read of them
+                    beside.image = args[0][:, :0]
+                elif number == 0:
+                    beside.image = states.reshape(len(args[0]), -1, states.shape[-1])
                 words = beside.show(entering, number, args[0])
-                return (words,), {**kwargs, "cross_attention_states": beside.image.reshape(-1, *shape[1:])}
+                if states is not None:
+                    kwargs = {**kwargs, "cross_attention_states": beside.image.reshape(-1, *states.shape[1:])}
+                return (words,), kwargs
 
             return hook
 

@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
@@ -15,10 +16,13 @@ from vlmlens.lab.questions import readable
 from vlmlens.lab.scenes import Scene
 from vlmlens.lab.text import known_words
 from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
+from vlmlens.models.generation import generate
 from vlmlens.models.loading import Opened
 from vlmlens.models.processor import token_text
-from vlmlens.trace import Answer
-from vlmlens.trace.capture import attend
+from vlmlens.models.record import Prepared, Said
+from vlmlens.progress import Progress
+from vlmlens.trace import Answer, Step, Watch
+from vlmlens.trace.capture import attend, recording
 
 # Both, always: without the mask of the same name, transformers passes none and padding is attended to.
 AttentionInterface.register("vlmlens", attend)
@@ -48,8 +52,44 @@ class Pretrained(VLM):
             bool(name and name.startswith("lab:")),
             sum(t.nbytes for t in (*self.model.parameters(), *self.model.buffers())),
         )
+        self.ends = set(self.tokenizer.all_special_ids)  # signs that an answer may end with and that are no part of it
         small = self.info.parameters < SMALL
         self.variants_at_once, self.items_at_once = (64, 100) if small else (4, 4)
+
+    def say(
+        self,
+        prepared: Prepared,
+        watch: Watch | None,
+        most: int,
+        given: str | None = None,
+        progress: Progress | None = None,
+    ) -> Said | None:
+        wanted = [] if given is None else self.tokenizer(given, add_special_tokens=False)["input_ids"]
+        if given is not None and not wanted:
+            raise QuestionError("The answer to score is empty; write what the model might say.")
+        recorder = self.recorder(prepared, watch)
+        watched = watch is not None and "answer" in watch.rows
+        with self.listening(), torch.inference_mode(), recording(recorder):
+            spoken = self._spoken(prepared)
+            if spoken is None:
+                return None
+            ids, passes, logits = generate(
+                *spoken, recorder, len(wanted) or most, watched=watched, given=wanted, progress=progress
+            )
+        chances = logits.softmax(-1).double().numpy()
+        text = str(self.tokenizer.decode(ids, skip_special_tokens=True)).strip()
+        answers = self.rank(chances[0])
+        while ids and ids[-1] in self.ends:
+            ids.pop()
+        steps = [Step(self._named(i, row), self.rank(row)) for i, row in zip(ids, chances, strict=False)]
+        return Said(answers, tuple(passes[: max(1, len(ids))]), text, tuple(map(self.text_of, ids)), tuple(steps))
+
+    def _spoken(self, prepared: Prepared) -> tuple[Any, Prepared] | None:
+        """The model that generates, and what is prepared with the inputs that its `generate` takes.
+
+        What runs before it, an encoder, runs here, and is heard. None where an answer is named in one pass.
+        """
+        return None
 
     def rank(self, probabilities: np.ndarray) -> tuple[Answer, ...]:
         order = np.argsort(-probabilities, kind="stable")[:RANKED]

@@ -1,7 +1,7 @@
 """From what the attention sites of an answer's passes kept to the rows of a trace."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -53,11 +53,9 @@ class Said:
 def watched_rows(site: Site, prepared: Prepared, watch: Watch) -> tuple[int, ...]:
     """The token positions whose attention a site must keep for the rows that a watch asks for."""
     wanted: set[int] = set()
-    if "last" in watch.rows:
+    if "last" in watch.rows or "answer" in watch.rows:  # the answer's first token is read from the same row
         # Where a readout pools a stream, the answer's row is made from all rows of that stream.
         wanted |= set(site.queries) if site.kind == "readout" or pools(prepared) else {prepared.length - 1}
-    if "answer" in watch.rows and not pools(prepared):
-        wanted.add(prepared.length - 1)  # produces the answer's first token
     if "question" in watch.rows:
         wanted |= set(np.flatnonzero(prepared.segments == Segment.QUESTION).tolist())
     return tuple(position for position in site.queries if position in wanted)
@@ -72,6 +70,8 @@ def assemble(
     prepared: Prepared, sites: Sequence[Site], said: Said, watch: Watch
 ) -> tuple[tuple[Place, ...], dict[str, RowRecord]]:
     """From what sites kept to the places and row records of a trace."""
+    length = prepared.length + len(said.tokens)
+    sites = [_beyond(site, prepared.length, length) for site in sites]
     grouped: dict[tuple[int, str], list[Site]] = {}
     for site in sites:
         grouped.setdefault((site.layer, site.kind), []).append(site)
@@ -88,7 +88,6 @@ def assemble(
         for (layer, _), group in grouped.items()
     )
     mixes = _mixes(prepared, sites, said, watch)
-    length = prepared.length + len(said.tokens)
     empty = _Joined.nothing(next(iter(kept.values())), length) if mixes else None
     slices: dict[str, list[tuple[np.ndarray, ...]]] = {name: [] for name in mixes}
     for group in grouped.values():
@@ -105,7 +104,8 @@ def assemble(
 def peaks(said: Said, length: int) -> np.ndarray:
     """Largest activations entering each layer, float32 [layer, position]; 0 for a token that enters none, the last."""
     layers = sorted(said.passes[0].peaks)
-    heard = [torch.stack([heard.peaks[layer] for layer in layers]).cpu().numpy() for heard in said.passes]
+    passes = [heard.peaks for heard in said.passes if heard.peaks]  # an encoder runs in the first alone
+    heard = [torch.stack([peaks[layer] for layer in layers]).cpu().numpy() for peaks in passes]
     found = np.concatenate(heard, axis=1)
     return np.pad(found, ((0, 0), (0, length - found.shape[1])))
 
@@ -113,27 +113,37 @@ def peaks(said: Said, length: int) -> np.ndarray:
 def _mixes(prepared: Prepared, sites: Sequence[Site], said: Said, watch: Watch) -> dict[str, list[Mix]]:
     """The rows of a trace, as weighted sums of kept query positions."""
     length = prepared.length + len(said.tokens)
+    readouts = [site for site in sites if site.kind == "readout"]  # each layer of a decoder is one
 
     def alone(position: int) -> Mix:
         weights = np.zeros(length + 1)
         weights[position] = 1.0
         return position, weights
 
+    def reading(step: int) -> Mix:
+        """The row that a token of the answer is read from, and with it what a readout pools in that pass."""
+        no_token = not step and prepared.row == prepared.length
+        position, weights = alone(length if no_token else prepared.length - 1 + step)
+        for readout in readouts:
+            pooled = said.passes[step].kept[readout.name].attention[0][:, -1].mean(dim=0).double().cpu().numpy()
+            weights[list(readout.keys)] += pooled / len(readouts)
+        return position, weights
+
     mixes: dict[str, list[Mix]] = {}
     if "last" in watch.rows:
-        position, weights = alone(prepared.row if prepared.row < prepared.length else length)
-        readouts = [site for site in sites if site.kind == "readout"]  # each layer of a decoder is one
-        for readout in readouts:
-            pooled = said.passes[0].kept[readout.name].attention[0][:, -1].mean(dim=0).double().cpu().numpy()
-            weights[list(readout.keys)] += pooled / len(readouts)
-        mixes["last"] = [(position, weights)]
+        mixes["last"] = [reading(0)]
     if "question" in watch.rows:
         asked = np.flatnonzero(prepared.segments == Segment.QUESTION).tolist()
         if any(token in site.queries for token in asked for site in sites):
             mixes["question"] = [alone(token) for token in asked]
     if "answer" in watch.rows and said.tokens:
-        mixes["answer"] = [alone(prepared.length - 1 + step) for step in range(len(said.tokens))]
+        mixes["answer"] = [reading(step) for step in range(len(said.tokens))]
     return mixes
+
+
+def _beyond(site: Site, before: int, length: int) -> Site:
+    """A site whose query that is no token, if it has one, stands after the answer's tokens, too."""
+    return replace(site, queries=tuple(length if position == before else position for position in site.queries))
 
 
 @dataclass(frozen=True, eq=False)

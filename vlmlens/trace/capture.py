@@ -127,7 +127,7 @@ class Recorder:
         """A site with the positions that this pass has at it."""
         if self.step is None:
             return site
-        keys = site.keys if site.kind == "cross" else range(site.keys[0], self.step + 1)
+        keys = range(site.keys[0], self.step + 1) if site.kind == "self" else site.keys
         return replace(site, queries=(self.step,), keys=keys)
 
     def knockouts(self, site: Site, device: torch.device) -> Tensor | None:
