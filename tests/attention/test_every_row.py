@@ -6,7 +6,7 @@ import torch
 from vlmlens.attention import budget, every_row
 from vlmlens.models import as_image
 from vlmlens.models.inside import whole
-from vlmlens.trace import Segment, capture
+from vlmlens.trace import Segment, capture, rows
 
 QUESTION = "what color is the circle?"
 
@@ -14,18 +14,18 @@ QUESTION = "what color is the circle?"
 def test_it_is_what_whole_attention_adds_up_to(any_model, scenes, monkeypatch):
     passed = whole(any_model, any_model.prepare(as_image(scenes[0]), QUESTION))
     asked = []
-    plain = capture.row_attention
+    plain = rows.row_attention
 
-    def counting(call, rows, blocked):
-        asked.append(len(rows))
-        return plain(call, rows, blocked)
+    def counting(call, some, blocked):
+        asked.append(len(some))
+        return plain(call, some, blocked)
 
-    for at_once in (capture.ROWS_AT_ONCE, 5):
-        monkeypatch.setattr(capture, "ROWS_AT_ONCE", at_once)
-        monkeypatch.setattr(capture, "row_attention", counting)
+    for at_once in (rows.ROWS_AT_ONCE, 5):
+        monkeypatch.setattr(rows, "ROWS_AT_ONCE", at_once)
+        monkeypatch.setattr(rows, "row_attention", counting)
         asked.clear()
         found = every_row(any_model, scenes[0], QUESTION)
-        monkeypatch.setattr(capture, "row_attention", plain)
+        monkeypatch.setattr(rows, "row_attention", plain)
         assert max(asked) <= at_once
         trace = any_model.inspect(scenes[0], QUESTION)
         places = [(label, share) for label, share in zip(found.labels, found.share, strict=True)]

@@ -36,7 +36,8 @@ from vlmlens.models.facts import look_up
 from vlmlens.models.families import RESAMPLED
 from vlmlens.models.inside import branched
 from vlmlens.trace import Branch, Knockout, Replace, Scale, Segment, Site, Watch, open_trace
-from vlmlens.trace.capture import Recorder, output_projection, recording
+from vlmlens.trace.capture import Recorder, recording
+from vlmlens.trace.writing import output_projection
 
 build = runpy.run_path(str(Path(__file__).with_name("tiny.py")))["build"]
 QUESTIONS = ("what color is the circle?", "why?", "is the red square left of the star, or of the circle?")
