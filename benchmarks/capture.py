@@ -30,13 +30,14 @@ import vlmlens
 from vlmlens.lab.draw import draw
 from vlmlens.lab.llava import make_processor
 from vlmlens.lab.sample import take
+from vlmlens.models.inside import split
 from vlmlens.trace import Watch
 
 LAYERS, WIDTH, HIDDEN, HEADS, PATCH = 16, 512, 1376, 8, 14
 GRIDS = {700: 24, 2000: 42}  # tokens of the prompt: cells along a side of the picture
 RUNS, MEMORY_RUNS, NEW = 5, 3, 16
-PLAIN = "plain SDPA"
-PASSES = (PLAIN, "nothing watched", "last row", "last row, contributions", "eager, output_attentions")
+PLAIN, ALL = "plain SDPA", "all rows, by segment"
+PASSES = (PLAIN, "nothing watched", "last row", "last row, contributions", ALL, "eager, output_attentions")
 ANSWERS = (PLAIN, "nothing watched", "every step", "every step, contributions", "eager, output_attentions")
 WATCHES = {
     "nothing watched": None,
@@ -90,9 +91,11 @@ def build(folder: Path, length: int) -> None:
 
 def contestant(who: str, what: str, folder: Path, length: int) -> Callable[[], object]:
     """Who does it (see PASSES and ANSWERS), and what: "pass" or "answer"."""
-    if who in WATCHES:
+    if who in (ALL, *WATCHES):
         vlm = vlmlens.load(str(folder), device="cpu")
         ready = prepared(vlm, length)
+        if who == ALL:
+            return lambda: split(vlm, ready)
         if what == "pass":
             return lambda: vlm.run(ready, WATCHES[who])
         return lambda: vlm.say(ready, WATCHES[who], NEW)

@@ -9,7 +9,7 @@ import vlmlens
 from vlmlens.cli import main
 from vlmlens.lab.draw import render
 from vlmlens.lab.scenes import Scene, Thing
-from vlmlens.models.families import FAMILIES
+from vlmlens.models.families import ROWS
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
 
@@ -35,7 +35,7 @@ def test_every_verb_of_the_readme_exists(capsys):
 
 
 def test_every_family_is_named():
-    for family in FAMILIES.values():
+    for family in ROWS.values():
         assert family.name in README
 
 

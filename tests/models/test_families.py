@@ -22,7 +22,7 @@ from torch import nn
 from transformers import AutoModelForImageTextToText
 
 import vlmlens
-from vlmlens.attention import MODES, budget, causal_check, hottest_window, image_maps, masking_sweep
+from vlmlens.attention import MODES, budget, causal_check, every_row, hottest_window, image_maps, masking_sweep
 from vlmlens.attribution import METHODS, Case, explain
 from vlmlens.errors import ModelError, NotApplicable, QuestionError
 from vlmlens.models import VLM, as_image, detail
@@ -91,6 +91,9 @@ def test_the_rows_that_are_kept_are_those_of_eager_attention(kind, vlm, folders,
                 found = plain(**ready.inputs, output_attentions=True)
             weights = torch.stack(found.attentions)[:, 0].numpy()
             asked = trace.segment_positions(Segment.QUESTION)
+            every = every_row(vlm, picture, question)
+            member = np.stack([ready.segments == segment for segment in every.segments], axis=1)
+            np.testing.assert_allclose(every.share, weights.mean(axis=1) @ member, atol=1e-5)
             prompt = slice(None, ready.length)
             np.testing.assert_allclose(trace.attention("last")[..., prompt], weights[:, :, -1:], atol=1e-5)
             np.testing.assert_allclose(trace.attention("question")[..., prompt], weights[:, :, asked], atol=1e-5)

@@ -25,6 +25,7 @@ DECODER = {
     "num_key_value_heads": 2,
     "initializer_range": 0.15,
 }
+QUERIES = 5
 TOWER = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
 
 
@@ -577,6 +578,67 @@ def vilt():
     return model, ViltProcessor(images, words)
 
 
+def _resampled(prefix: str, text_config, words, number, **asking):
+    """The towers are all but zero as initialised, and the queries all alike."""
+    import importlib
+
+    import transformers
+    from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
+
+    images = BlipImageProcessorPil(size={"height": 48, "width": 48})
+    asking["num_query_tokens"] = QUERIES
+    processor = getattr(transformers, f"{prefix}Processor")(images, words, **asking)
+    module = importlib.import_module(f"transformers.models.{number}.configuration_{number}")
+    config = getattr(module, f"{prefix}Config")(
+        vision_config={**TOWER, "image_size": 48, "patch_size": 8, "initializer_range": 0.02},
+        qformer_config={
+            **{name: value for name, value in DECODER.items() if name != "num_key_value_heads"},
+            "hidden_size": 32,
+            "num_hidden_layers": 4,
+            "vocab_size": len(asking.get("qformer_tokenizer", ())) or 1,
+            "max_position_embeddings": 64,
+        },
+        text_config=text_config(vocab_size=len(words), bos_token_id=words.bos_token_id, **ids(words)).to_dict(),
+        num_query_tokens=QUERIES,
+        image_token_index=words.convert_tokens_to_ids("<image>"),
+    )
+    model = getattr(transformers, f"{prefix}ForConditionalGeneration")(config)
+    with torch.no_grad():
+        model.query_tokens.normal_()
+        model.language_projection.weight.normal_(0, 0.3)
+    return model, processor
+
+
+def blip_2():
+    """Its processor adds the image token; with one of its own, the tokenizer would make it fail."""
+    from transformers import OPTConfig
+
+    words = make_tokenizer(bos="<s>")
+    begin_with_bos(words)
+    decoder = partial(
+        OPTConfig,
+        hidden_size=48,
+        word_embed_proj_dim=48,
+        ffn_dim=96,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        init_std=0.15,
+        max_position_embeddings=4096,
+    )
+    return _resampled("Blip2", decoder, words, "blip_2")
+
+
+def instructblip():
+    """The Q-Former has a tokenizer of its own."""
+    from transformers import LlamaConfig
+
+    words = make_tokenizer(bos="<s>")
+    begin_with_bos(words)
+    return _resampled(
+        "InstructBlip", partial(LlamaConfig, **DECODER), words, "instructblip", qformer_tokenizer=wordpieces("[DEC]")
+    )
+
+
 BUILDERS = {
     builder.__name__: builder
     for builder in (
@@ -598,8 +660,9 @@ BUILDERS = {
         mllama,
         florence2,
         vilt,
+        instructblip,
     )
-}
+} | {"blip-2": blip_2}
 
 
 def build(model_type: str, folder) -> None:

@@ -30,6 +30,7 @@ def assert_same():
             "version",
         ):
             assert getattr(one, name) == getattr(other, name), name
+        assert (one.grid.through is None) == (other.grid.through is None)
         assert (one.grid.size, one.grid.shape) == (other.grid.size, other.grid.shape)
         arrays = [
             (one.segments, other.segments),
@@ -39,6 +40,8 @@ def assert_same():
             (one.grid.wide_boxes, other.grid.wide_boxes),
             (one.grid.wide_positions, other.grid.wide_positions),
         ]
+        if one.grid.through is not None:
+            arrays.append((one.grid.through, other.grid.through))
         assert one.rows.keys() == other.rows.keys()
         for rows, record in one.rows.items():
             assert record.positions == other.rows[rows].positions

@@ -7,7 +7,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from vlmlens.trace import Segment, Site
-from vlmlens.trace.capture import Call, Recorder, attend, recording, row_attention
+from vlmlens.trace.capture import Recorder, attend, recording
+from vlmlens.trace.rows import Call, row_attention
 
 BATCH, HEADS, KEY_HEADS, LENGTH, DEPTH = 2, 6, 2, 7, 8
 WIDTH = HEADS * DEPTH

@@ -74,6 +74,78 @@ def test_a_trace_file_keeps_them(trace, assert_same, use):
     use(again)
 
 
+@pytest.fixture
+def resampled(grid):
+    """The wide tokens are queries over the whole picture: the first reads three cells alike, the second all but one."""
+    through = np.zeros((2, 24), np.float32)
+    through[0, [1, 5, 9]] = 1 / 3
+    through[1, 1:] = 1 / 23
+    everywhere = np.tile(np.array([0, 0, 60, 40], np.float32), (2, 1))
+    return replace(grid, wide_boxes=everywhere, through=through)
+
+
+def test_attention_to_queries_is_spread_as_they_read(resampled):
+    values = np.random.default_rng(0).random((2, 5, 40))
+    found = resampled.spread(values)
+    wanted = values[..., resampled.positions] + values[..., [3, 4]] @ resampled.through
+    np.testing.assert_allclose(found, wanted)
+    np.testing.assert_allclose(found.sum(axis=-1), values[..., resampled.placed].sum(axis=-1), rtol=1e-6)
+    assert resampled.read.tolist() == [3, 4]
+
+
+def test_queries_show_what_they_read_most_of_and_are_hidden_with_no_cell(resampled):
+    shown = resampled.shown()
+    assert shown[3] == (1, 5, 9)
+    assert shown[4] == tuple(range(1, 24))
+    cells = np.zeros((2, 24), bool)
+    cells[0, 1] = cells[1] = True
+    for whole in (False, True):
+        hidden = resampled.tokens(cells, 40, whole)
+        assert [set(np.flatnonzero(row)) for row in hidden] == [{11}, set(resampled.positions)]
+
+
+@pytest.fixture
+def through(trace):
+    """The trace with a query in place of the wide token."""
+    shares = np.array([[0.5, 0.25, 0.25, 0, 0, 0]], np.float32)
+    return replace(trace, grid=replace(trace.grid, through=shares))
+
+
+def test_a_trace_file_keeps_what_queries_read(through, assert_same, use):
+    again = open_trace(trace_bytes(through))
+    assert_same(again, through)
+    use(again)
+
+
+FORGED = {
+    "more than there is": lambda a: a * 2,
+    "less than nothing": lambda a: a - np.array([[0.6, -0.6, 0, 0, 0, 0]], np.float32),
+    "no number": lambda a: a * np.nan,
+    "cells that are not there": lambda a: np.pad(a, ((0, 0), (0, 1))),
+    "a query that is not there": lambda a: np.repeat(a, 2, axis=0),
+    "other numbers": lambda a: a.astype(np.float64),
+    "no query": lambda a: a[:0],
+    "one row": lambda a: a[0],
+}
+
+
+@pytest.mark.parametrize("change", FORGED.values(), ids=FORGED.keys())
+def test_nonsense_of_what_queries_read_is_refused(through, resign, change):
+    def forge(header, tensors):
+        tensors["through"] = change(tensors["through"])
+
+    with pytest.raises(TraceError):
+        open_trace(resign(trace_bytes(through), forge))
+
+
+def test_what_queries_read_without_queries_is_refused(through, resign):
+    def forge(header, tensors):
+        del tensors["wide_positions"], tensors["wide_boxes"]
+
+    with pytest.raises(TraceError):
+        open_trace(resign(trace_bytes(through), forge))
+
+
 def test_a_wide_token_that_is_none_of_the_pictures_is_refused(trace, resign):
     def move(header, tensors):
         tensors["wide_positions"] = np.array([0])

@@ -11,7 +11,7 @@ from transformers.models.gemma2.modeling_gemma2 import eager_attention_forward a
 from transformers.models.gpt_oss.modeling_gpt_oss import eager_attention_forward as with_sinks
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
-from vlmlens.trace import Knockout, Site, capture
+from vlmlens.trace import Knockout, Site, rows
 from vlmlens.trace.capture import Recorder, attend, recording
 
 BATCH, HEADS, KEY_HEADS, LENGTH, DEPTH = 2, 4, 2, 9, 8
@@ -52,7 +52,7 @@ def option(request):
 
 @pytest.fixture(autouse=True)
 def few_rows_at_once(monkeypatch):
-    monkeypatch.setattr(capture, "ROWS_AT_ONCE", 4)
+    monkeypatch.setattr(rows, "ROWS_AT_ONCE", 4)
 
 
 def sliding():

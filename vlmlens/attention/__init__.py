@@ -5,6 +5,7 @@ from vlmlens.attention.causal import CausalCheck, causal_check, hottest_window
 from vlmlens.attention.contrast import Contrast, contrast
 from vlmlens.attention.contributions import Contributions, contributions
 from vlmlens.attention.distances import head_entropy, head_share, hellinger, image_heads, over_image
+from vlmlens.attention.every_row import EveryRow, every_row
 from vlmlens.attention.maps import default_place, image_maps, seen
 from vlmlens.attention.masking import MODES, ROUTES, masking_sweep, routes, sweeping
 from vlmlens.attention.refine import FORMS, Form, Refined, crop_again, hot_box, suppress
@@ -24,6 +25,7 @@ __all__ = [
     "Change",
     "Contrast",
     "Contributions",
+    "EveryRow",
     "Form",
     "Mode",
     "PlaceReport",
@@ -38,6 +40,7 @@ __all__ = [
     "contributions",
     "crop_again",
     "default_place",
+    "every_row",
     "head_entropy",
     "head_share",
     "hellinger",

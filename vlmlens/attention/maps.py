@@ -15,7 +15,7 @@ def image_maps(trace: Trace, rows: Rows = "last", without: Sequence[int] = ()) -
     `without` (sinks, say) is left out.
     """
     grid = trace.grid
-    seeing = [i for i, visible in enumerate(trace.record("last").visible) if visible[:, grid.placed].any()]
+    seeing = [i for i, visible in enumerate(trace.record("last").visible) if visible[:, grid.read].any()]
     record = trace.record(rows)
     places = tuple(trace.places[i] for i in seeing)
     if not seeing:
@@ -30,7 +30,7 @@ def seen(trace: Trace) -> np.ndarray:
 
     All of them, but where a sliding window ends within the picture.
     """
-    visible = np.stack([visible[:, trace.grid.placed].any(axis=0) for visible in trace.record("last").visible])
+    visible = np.stack([visible[:, trace.grid.read].any(axis=0) for visible in trace.record("last").visible])
     found: np.ndarray = visible[visible.any(axis=1)]
     return found
 

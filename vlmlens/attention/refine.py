@@ -119,10 +119,14 @@ def suppress(
         draws: how many times to suppress as many cells at random, as a control.
 
     Raises:
-        NotApplicable: a fraction out of its range.
+        NotApplicable: a fraction out of its range, or a model whose decoder has no patches to suppress.
     """
     if not 0 < rho <= 1 or not 0 <= factor <= 1:
         raise NotApplicable(f"rho lies above 0 and up to 1, factor from 0 to 1; got {rho:g} and {factor:g}.")
+    if trace.grid.through is not None:
+        raise NotApplicable(
+            f"The patches themselves enter no layer of {vlm.name}'s decoder; none can be suppressed there."
+        )
     prepared = vlm.prepare(as_image(picture), question)
     place = image_maps(trace)[0][contrast.late]  # it sees the picture, so states of patches enter it
     count = max(1, round(rho * trace.grid.cells))

@@ -5,9 +5,9 @@ checked = trust(case, found.cells())                                  # Trust: b
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from vlmlens.attribution.case import PASSES, Case, Map
+from vlmlens.attribution.case import PASSES, Case, Map, through
 from vlmlens.errors import NotApplicable
 from vlmlens.progress import Progress
 
@@ -21,6 +21,7 @@ class Method:
     where: str  # "module:function" below this package, imported when it is first used: Captum takes seconds
     contrasts: bool  # whether it can explain why one answer and not another
     spends: bool = False  # whether `Case.passes` bounds what it costs
+    spread: bool = False  # whether it tells of tokens, whose share is then put on the cells that they show
 
     def compute(self, case: Case, progress: Progress) -> Map:
         from importlib import import_module
@@ -38,6 +39,7 @@ METHODS = {
             "The answering row's attention to each patch. *It cannot tell* whether what was attended to mattered.",
             "from_attention:raw",
             False,
+            spread=True,
         ),
         Method(
             "sink-removed",
@@ -45,6 +47,7 @@ METHODS = {
             "whatever they show.",
             "from_attention:sink_removed",
             False,
+            spread=True,
         ),
         Method(
             "relative",
@@ -52,6 +55,7 @@ METHODS = {
             "makes the model look at.",
             "from_attention:relative_map",
             False,
+            spread=True,
         ),
         Method(
             "contrastive",
@@ -59,6 +63,7 @@ METHODS = {
             "al., arXiv 2601.08151).",
             "from_attention:contrastive",
             False,
+            spread=True,
         ),
         Method(
             "rollout",
@@ -66,6 +71,7 @@ METHODS = {
             "2020). *It cannot tell* one question's answer from another's.",
             "from_attention:rollout_map",
             False,
+            spread=True,
         ),
         Method(
             "value-weighted",
@@ -73,6 +79,7 @@ METHODS = {
             "EMNLP 2020, eq. 3).",
             "from_attention:value_weighted",
             False,
+            spread=True,
         ),
         Method(
             "chefer",
@@ -80,6 +87,7 @@ METHODS = {
             "2021).",
             "chefer:chefer",
             True,
+            spread=True,
         ),
         Method(
             "lens",
@@ -154,7 +162,9 @@ def explain(name: str, case: Case, progress: Progress | None = None) -> Map:
         raise NotApplicable(f"“{name}” does not know the answer, so it cannot say why one and not another.")
     if not case.trace.grid.cells:
         raise NotApplicable(f"It is not known where on the picture the image tokens of {case.vlm.name} lie: no map.")
-    return METHODS[name].compute(case, progress or Progress())
+    found = METHODS[name].compute(case, progress or Progress())
+    told = through(case.trace) if METHODS[name].spread else ""
+    return found if told in found.note else replace(found, note=f"{found.note} {told}".strip())
 
 
 __all__ = ["METHODS", "PASSES", "Case", "Map", "Method", "explain"]

@@ -162,3 +162,13 @@ def plain_fill(eyes: Eyes) -> Tensor:
     """The picture's mean colour, [1, ...] as the vision encoder gets it."""
     across = tuple(axis for axis in range(1, eyes.pixels.ndim) if eyes.cells.shape[axis] > 1)
     return eyes.pixels.mean(dim=across, keepdim=True).expand_as(eyes.pixels)
+
+
+def through(trace: Trace) -> str:
+    """How attention to tokens that have no place of their own was put on the picture, in words; "" where all have."""
+    if trace.grid.through is None:
+        return ""
+    return (
+        f"Drawn through the Q-Former: its {len(trace.grid.wide_positions)} queries have no place on the picture, so "
+        "what goes to each is spread over the patches as that query's cross-attention is (mean over heads and layers)."
+    )

@@ -15,7 +15,7 @@ from vlmlens.attention import (
     sinks,
     value_norms,
 )
-from vlmlens.attribution.case import Case, Map, single
+from vlmlens.attribution.case import Case, Map, single, through
 from vlmlens.errors import NotApplicable
 from vlmlens.models.inside import whole
 from vlmlens.progress import Progress
@@ -35,13 +35,13 @@ def raw_map(trace: Trace) -> Map:
     """The attention that a trace holds, as a map. Raises NotApplicable where no row of the answer sees the picture."""
     places, values = _places(trace)
     part = [places[i].label for i, visible in enumerate(seen(trace)) if not visible.all()]
-    note = f"A sliding window ends within the picture: {', '.join(part)}." if part else ""
+    note = f"A sliding window ends within the picture: {', '.join(part)}." if part else through(trace)
     return Map("raw", _labels(places), values, SHARE, first=default_place(trace), note=note)
 
 
 def sink_removed(case: Case, progress: Progress) -> Map:
     places, values = _places(case.trace, without=sinks(case.trace))
-    count, tokens = len(sink_parts(case.trace).registers), len(case.trace.grid.placed)
+    count, tokens = len(sink_parts(case.trace).registers), len(case.trace.grid.read)
     note = f"{count} of {tokens} image tokens are sinks and were left out."
     return Map("sink-removed", _labels(places), values, SHARE, False, default_place(case.trace), note=note)
 

@@ -141,6 +141,14 @@ IDEFICS: dict[str, Any] = {  # SmolVLM is built like Idefics 3; its own processo
     "alike": False,
 }
 
+QFORMER: dict[str, Any] = {
+    "reader": "qformer:QFormerVLM",
+    "projector": "language_projection",
+    "head": "language_model.lm_head",
+    "grid": grids.queried,
+    "second": False,
+}
+
 FAMILIES = {
     family.model_type + family.variant: family
     for family in (
@@ -271,7 +279,36 @@ STREAMS = {
     )
 }
 
-ROWS: dict[str, Row] = {**FAMILIES, **STREAMS}
+# Between tower and decoder stands a Q-Former, whose queries are the picture's tokens and have no place on it.
+RESAMPLED = {
+    row.model_type: row
+    for row in (
+        Family(
+            name="BLIP-2",
+            model_type="blip-2",
+            architecture="Blip2ForConditionalGeneration",  # others compare pictures with texts
+            decoders=("opt",),  # T5 has an encoder between the queries and the answer
+            prompt="Question: {question} Answer:",
+            layer="language_model.model.decoder.layers.{i}",
+            attention="language_model.model.decoder.layers.{i}.self_attn",
+            norm="language_model.model.decoder.final_layer_norm",
+            **QFORMER,
+        ),
+        Family(
+            name="InstructBLIP",
+            model_type="instructblip",
+            architecture="InstructBlipForConditionalGeneration",
+            decoders=("llama",),  # see BLIP-2
+            prompt="Question: {question} Short answer:",
+            layer="language_model.model.layers.{i}",
+            attention="language_model.model.layers.{i}.self_attn",
+            norm="language_model.model.norm",
+            **QFORMER,
+        ),
+    )
+}
+
+ROWS: dict[str, Row] = {**FAMILIES, **STREAMS, **RESAMPLED}
 
 
 def known() -> str:

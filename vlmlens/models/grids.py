@@ -6,7 +6,7 @@ seconds and the table of families is read by the first page.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,23 @@ def centre_crop(inputs: Mapping[str, Any], processor: Any, positions: np.ndarray
 def nowhere(inputs: Mapping[str, Any], processor: Any, positions: np.ndarray, size: Size) -> Grid:
     """No cells: it is not known where the tokens lie."""
     return Grid(no_boxes(), no_positions(), size, (0, 0))
+
+
+def queried(inputs: Mapping[str, Any], processor: Any, positions: np.ndarray, size: Size) -> Grid:
+    """A square of patches over the picture, which is squeezed to it; `positions` are theirs, after a summary's.
+
+    What a Q-Former's queries read of them, [query, patch], stands in the inputs as `through`; their positions follow.
+    """
+    side = round((len(positions) - 1) ** 0.5)
+    patches = Grid.regular((side, side), positions[1:], size)
+    through: np.ndarray = inputs["through"]
+    everywhere = np.tile(np.array([0, 0, *size], np.float32), (len(through), 1))
+    return replace(
+        patches,
+        wide_boxes=everywhere,
+        wide_positions=positions[-1] + 1 + np.arange(len(through)),
+        through=through,
+    )
 
 
 def merged(inputs: Mapping[str, Any], processor: Any, positions: np.ndarray, size: Size) -> Grid:

@@ -36,6 +36,8 @@ _BY_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids
 class HuggingFaceVLM(Pretrained):
     """A pretrained model of a family in `FAMILIES`, from a folder or the hub."""
 
+    before = 0  # positions ahead of the decoder's sequence, which enter none of its layers
+
     def __init__(self, opened: Opened, name: str | None = None) -> None:
         super().__init__(opened, name)
         config = opened.config
@@ -146,11 +148,14 @@ class HuggingFaceVLM(Pretrained):
         return ids[: places[0]], ids[places[-1] + 1 :]
 
     def sites(self, prepared: Prepared) -> Mapping[nn.Module, Site]:
-        every = tuple(range(prepared.length))
+        every = tuple(range(self.before, prepared.length))
         return {
-            module: Site(self.family.attention.format(i=i), i, "self", every, every, f"layer {i + 1}")
+            module: Site(self.family.attention.format(i=i), i, "self", every, every, self._label(i))
             for i, module in enumerate(self.attention)
         }
+
+    def _label(self, layer: int) -> str:
+        return f"layer {layer + 1}"
 
     def logits(self, prepared: Prepared, variants: int = 1) -> Tensor:
         inputs = {k: v.repeat(variants, *[1] * (v.ndim - 1)) if variants > 1 else v for k, v in prepared.inputs.items()}
@@ -207,12 +212,14 @@ class HuggingFaceVLM(Pretrained):
     def endings_at_once(self, prepared: Prepared) -> int:
         text = self.model.config.get_text_config()
         head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
-        held = 2 * len(self.layers) * text.num_key_value_heads * head  # numbers that a cache holds for one token
+        heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+        held = 2 * len(self.layers) * heads * head  # numbers that a cache holds for one token
         return min(MOST_ENDINGS, max(1, BRANCH_BYTES // (prepared.length * held * self.model.dtype.itemsize)))
 
     def branches_at_once(self, prepared: Prepared) -> int:
         text = self.model.config.get_text_config()
-        wide = 8 * text.hidden_size + 3 * text.intermediate_size  # numbers that a layer holds for one token
+        inner = getattr(text, "intermediate_size", None) or 4 * text.hidden_size
+        wide = 8 * text.hidden_size + 3 * inner  # numbers that a layer holds for one token
         return max(1, BRANCH_BYTES // (prepared.length * wide * self.model.dtype.itemsize))
 
     def _spoken(self, prepared: Prepared) -> tuple[Any, Prepared] | None:
@@ -225,7 +232,7 @@ class HuggingFaceVLM(Pretrained):
         def hook(number: int) -> Any:
             def enter(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
                 states = args[0] if args else kwargs["hidden_states"]
-                changed = entering(number, states, range(states.shape[1]))
+                changed = entering(number, states, range(self.before, self.before + states.shape[1]))
                 return ((changed, *args[1:]), kwargs) if args else (args, kwargs | {"hidden_states": changed})
 
             return enter
@@ -234,7 +241,7 @@ class HuggingFaceVLM(Pretrained):
 
         def left(_module: nn.Module, _args: object, output: Any) -> Any:
             states = output[0] if isinstance(output, tuple) else output
-            changed = leaving(len(self.layers), states, range(states.shape[1]))
+            changed = leaving(len(self.layers), states, range(self.before, self.before + states.shape[1]))
             return (changed, *output[1:]) if isinstance(output, tuple) else changed
 
         try:

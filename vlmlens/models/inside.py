@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vlmlens.errors import NotApplicable
 from vlmlens.models.base import VLM
 from vlmlens.models.record import Prepared
 from vlmlens.progress import Progress
@@ -129,6 +130,18 @@ def whole(vlm: VLM, prepared: Prepared, score: Score | None = None) -> Whole:
     )
 
 
+def split(vlm: VLM, prepared: Prepared) -> dict[Site, Tensor]:
+    """How every row's attention falls on the segments, [query, segment] at each site, mean over heads.
+
+    In one pass, some rows at a time: memory grows with the length and not with its square.
+    """
+    sites = vlm.sites(prepared)
+    recorder = Recorder(sites, prepared.segments, {}, split=True)
+    with vlm.lock, torch.inference_mode(), vlm.listening(), recording(recorder):
+        vlm.logits(prepared)
+    return {site: recorder.shares[site.name].cpu() for site in sites.values() if site.name in recorder.shares}
+
+
 @dataclass(frozen=True, eq=False)
 class Eyes:
     """A picture as the vision encoder gets it, and the differentiable way from there to the answer's logits."""
@@ -156,6 +169,10 @@ def lens(vlm: VLM, prepared: Prepared, candidates: Sequence[int]) -> LensReading
     Raises:
         NotApplicable: the model never reads an answer from an image position.
     """
+    if prepared.grid.through is not None:
+        raise NotApplicable(
+            f"The patches themselves enter no layer of {vlm.name}'s decoder; a lens there shows nothing."
+        )
     positions = torch.as_tensor(prepared.grid.positions)
     found: list[tuple[Tensor, Tensor, Tensor]] = []
 

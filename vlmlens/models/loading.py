@@ -109,8 +109,8 @@ def read_family(files: Files) -> tuple[Row, Any]:
     alike = [row.name for row in rows]
     if not alike:
         return guess(name, files.folder, config), config
-    if needed := [row.architecture for row in rows if row.architecture]:
-        made = (config.architectures or ["no architecture"])[0]
+    made = (config.architectures or ["no architecture"])[0]
+    if (needed := [row.architecture for row in rows if row.architecture]) and made not in needed:
         raise ModelError(
             f"{name} is a “{config.model_type}” model made for something else: its config names {made}, and this "
             f"version can look inside {' and '.join(needed)} only."

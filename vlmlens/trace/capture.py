@@ -19,47 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vlmlens.trace.rows import Call, by_head, by_segment, output_of, repeat_heads, row_attention, with_bias
 from vlmlens.trace.segments import Segment
 from vlmlens.trace.watch import Branch, Edit, Knockout, Scale, Site
-
-
-@dataclass(frozen=True, eq=False)
-class Writing:
-    """How what some rows read becomes what they add to the residual stream: a linear map, and a number for each row.
-
-    The number is what a norm between attention and the residual stream divides by (Gemma 2 and 3): for one row, an RMS
-    norm multiplies the update by a number, and each of its dimensions by a gain. Where there is none, both are 1.
-    """
-
-    matrix: Tensor  # [width, head * width of a head]
-    gain: Tensor  # float32 [width]
-    scale: Tensor  # float32 [batch, row, 1]
-
-    @classmethod
-    def of(cls, module: nn.Module, norm: nn.Module | None, read: Tensor) -> "Writing":
-        """For rows that read [batch, head, row, width of a head]."""
-        projection = output_projection(module)
-        weight = projection.weight.detach()
-        gain, scale = torch.ones_like(weight[:, 0]), weight.new_ones(len(read), read.shape[2], 1)
-        if norm is not None:
-            with torch.no_grad():
-                update = projection(read.transpose(1, 2).flatten(2).to(weight.dtype))
-                gain = norm(gain)  # of a vector whose RMS is 1
-                length = (gain.float() * update.float()).norm(dim=-1, keepdim=True)
-                scale = norm(update).float().norm(dim=-1, keepdim=True) / length.clamp_min(1e-30)
-        return cls(weight, gain.float(), scale.float())
-
-    def project(self, read: Tensor) -> Tensor:
-        """Of vectors [..., head * width of a head], float32 [..., width], not yet scaled."""
-        return read.float() @ self.matrix.float().T * self.gain
-
-    def write(self, read: Tensor) -> Tensor:
-        """What each row writes of what it read: [batch, row, ..., head * width of a head] to [..., width], float32."""
-        return self.project(read) * self.scale.view(*self.scale.shape[:2], *[1] * (read.ndim - 2))
-
-    def for_all(self, others: "Sequence[Writing]") -> "Writing":
-        """For this one's rows and then those of other passes through the same module."""
-        return replace(self, scale=torch.cat([self.scale, *(other.scale for other in others)], dim=1))
+from vlmlens.trace.writing import Writing
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,9 +69,11 @@ class Recorder:
     branches: Sequence[Branch] = ()  # by layer, ascending; each joins the batch, which begins with the clean pass alone
     after: Mapping[nn.Module, nn.Module] = field(default_factory=dict)  # attention module -> norm of what it writes
     whole: bool = False  # keep every row of every site, at the price of its square
+    split: bool = False  # keep how every row of every site falls on the segments, some rows at a time
     see: Callable[[int, Tensor], None] | None = None  # shown the states [batch, position, width] entering each layer
     kept: dict[str, Kept] = field(default_factory=dict)
     flows: dict[str, Flow] = field(default_factory=dict)
+    shares: dict[str, Tensor] = field(default_factory=dict)  # site name -> [query, segment], mean over heads
     peaks: dict[int, Tensor] = field(default_factory=dict)  # layer -> [position], of the first variant
     step: int | None = None  # the position of the only query, where a cache holds what came before it
 
@@ -195,8 +160,6 @@ def _changed(states: Tensor, edits: Sequence[Edit], layer: int, positions: Seque
     return states
 
 
-ROWS_AT_ONCE = 256  # where attention is not torch's own
-
 _active: ContextVar[Recorder | None] = ContextVar("vlmlens_recorder", default=None)
 
 
@@ -245,20 +208,6 @@ def listener(module: nn.Module) -> tuple[Recorder, Site] | None:
     return None if recorder is None or site is None else (recorder, site)
 
 
-@dataclass(frozen=True, eq=False)
-class Call:
-    """What one attention module asks for."""
-
-    query: Tensor  # [batch, head, query, width of a head]
-    key: Tensor  # [batch, key head, key, width of a head]
-    value: Tensor  # [batch, key head, key, width of a head]
-    mask: Tensor | None  # bool or additive, broadcastable to [batch, head, query, key]
-    causal: bool = False  # without a mask: a query reads no key after its own
-    scaling: float | None = None
-    softcap: float | None = None  # scores are bent to lie within it on both sides (Gemma 2)
-    sinks: Tensor | None = None  # [head]: the score of a place that is no key and holds nothing (gpt-oss)
-
-
 def attend(
     module: nn.Module,
     query: Tensor,
@@ -293,13 +242,13 @@ def attend(
     if attention_mask is not None:
         attention_mask = attention_mask[..., : key.shape[2]]
     if position_bias is not None:
-        attention_mask, causal = _with_bias(position_bias, attention_mask, causal), False
+        attention_mask, causal = with_bias(position_bias, attention_mask, causal), False
     call = Call(query, key, value, attention_mask, causal, scaling, softcap, s_aux)
     recorder = _active.get()
     site = recorder.sites.get(module) if recorder is not None else None
     if recorder is not None and site is not None and recorder.whole:
         return _whole(module, recorder, site, call), None
-    output = _output(call, dropout if module.training else 0.0)
+    output = output_of(call, dropout if module.training else 0.0)
 
     if recorder is not None and site is not None:
         site = recorder.placed(site)
@@ -310,6 +259,8 @@ def attend(
             weights, _visible = row_attention(call, changed, blocked)
             output = output.clone()
             output[:, :, changed] = weights.to(value.dtype) @ repeat_heads(value, query.shape[1])
+        if recorder.split:
+            recorder.shares[site.name] = by_segment(call, recorder.segments[list(site.keys)], blocked)
         positions = recorder.rows.get(site.name, ())
         if len(positions):
             place = {position: index for index, position in enumerate(site.queries)}
@@ -317,35 +268,6 @@ def attend(
             weights, visible = row_attention(call, rows, blocked)
             recorder.kept[site.name] = keep(module, recorder, site, rows, weights, visible, call, output)
     return output.transpose(1, 2).contiguous(), None
-
-
-def _with_bias(bias: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
-    """A mask that also adds to the scores; the lowest number stands for what may not be looked at."""
-    if causal:
-        mask = torch.ones(bias.shape[-2:], dtype=torch.bool, device=bias.device).tril()
-    if mask is None or mask.dtype != torch.bool:
-        return bias if mask is None else bias + mask
-    return torch.where(mask, bias, torch.finfo(bias.dtype).min)
-
-
-def _output(call: Call, dropout: float) -> Tensor:
-    """What every query reads, [batch, head, query, width of a head]."""
-    heads = call.query.shape[1]
-    if call.softcap is None and call.sinks is None:
-        return F.scaled_dot_product_attention(
-            call.query,
-            call.key,
-            call.value,
-            call.mask,
-            dropout,
-            call.causal,
-            scale=call.scaling,
-            enable_gqa=call.key.shape[1] != heads,
-        )
-    # Torch's fused attention has neither; some rows at a time, so that memory does not grow with the square.
-    value = repeat_heads(call.value, heads)
-    chunks = torch.arange(call.query.shape[2], device=value.device).split(ROWS_AT_ONCE)
-    return torch.cat([row_attention(call, rows, None)[0].to(value.dtype) @ value for rows in chunks], dim=2)
 
 
 def _whole(module: nn.Module, recorder: Recorder, site: Site, call: Call) -> Tensor:
@@ -358,59 +280,6 @@ def _whole(module: nn.Module, recorder: Recorder, site: Site, call: Call) -> Ten
     writing = Writing.of(module, recorder.after.get(module), output.detach())
     recorder.flows[site.name] = Flow(weights, repeated.detach(), writing)
     return output.transpose(1, 2).contiguous()
-
-
-def by_head(rows: Tensor, states: Tensor) -> Tensor:
-    """Rows [batch, head, row, x] times key or value heads [batch, key head, x, y], each with its own, none copied."""
-    batch, heads, count, width = rows.shape
-    grouped = rows.reshape(batch, states.shape[1], heads // states.shape[1] * count, width)
-    return (grouped @ states).view(batch, heads, count, states.shape[-1])
-
-
-def repeat_heads(states: Tensor, heads: int) -> Tensor:
-    """Key or value heads repeated so that every query head has its own (grouped queries)."""
-    return states.repeat_interleave(heads // states.shape[1], dim=1)
-
-
-def row_attention(call: Call, rows: Tensor, blocked: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Softmax of some query rows, in float32.
-
-    Returns weights [batch, head, row, key] and what each row may look at, bool [batch, row, key]. A row with nothing to
-    look at has weights of zero. With learned sinks a row's weights sum to less than 1.
-    """
-    query = call.query[:, :, rows]
-    scale = query.shape[-1] ** -0.5 if call.scaling is None else call.scaling
-    scores = by_head(query, call.key.transpose(-1, -2)).float() * scale  # [batch, head, row, key]
-    if call.softcap is not None:
-        scores = call.softcap * torch.tanh(scores / call.softcap)
-    batch, heads, _, keys = scores.shape
-    visible = torch.ones(batch, 1, len(rows), keys, dtype=torch.bool, device=scores.device)
-    if call.causal:
-        visible &= torch.arange(keys, device=scores.device) <= rows[:, None]
-    if call.mask is not None:
-        of_rows = call.mask[:, :, rows] if call.mask.shape[2] > 1 else call.mask
-        if of_rows.dtype == torch.bool:
-            visible = visible & of_rows
-        else:
-            scores = scores + of_rows
-            visible = visible & (of_rows > torch.finfo(of_rows.dtype).min / 2)
-    if blocked is not None:
-        visible = visible & ~blocked[:, None, rows]
-    scores = scores.masked_fill(~visible, -torch.inf)
-    if call.sinks is not None:
-        sinks = call.sinks.float().view(1, heads, 1, 1).expand(*scores.shape[:3], 1)
-        scores = torch.cat([scores, sinks], dim=-1)
-    weights = scores.softmax(dim=-1)[..., :keys]
-    return weights.nan_to_num(0.0), visible[:, 0]
-
-
-def output_projection(module: nn.Module) -> nn.Linear:
-    """The linear map from concatenated heads to the residual stream."""
-    parts = dict(module.named_modules())
-    for name in ("o_proj", "out_proj", "dense", "proj", "output.dense"):
-        if isinstance(found := parts.get(name), nn.Linear):
-            return found
-    raise AttributeError(f"{type(module).__name__} has no output projection that vlmlens knows")
 
 
 def keep(

@@ -55,6 +55,8 @@ def trace_bytes(trace: Trace) -> bytes:
     if trace.grid.wide:
         tensors["wide_boxes"] = trace.grid.wide_boxes.astype(np.float32)
         tensors["wide_positions"] = trace.grid.wide_positions.astype(np.int64)
+    if trace.grid.through is not None:
+        tensors["through"] = trace.grid.through.astype(np.float32)
     for name, record in trace.rows.items():
         for field in FIELDS:
             for place, array in enumerate(getattr(record, field)):
@@ -141,13 +143,17 @@ def _build(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Trace:
     wide_boxes, wide_positions = no_boxes(), no_positions()
     if "wide_positions" in tensors:
         wide_boxes, wide_positions = _take(tensors, "wide_boxes", "f4"), _take(tensors, "wide_positions", "i8")
+    through = _take(tensors, "through", "f4") if "through" in tensors else None
     _check(isinstance(tokens, list) and length > 0 and all(isinstance(token, str) for token in tokens))
     _check(segments.shape == (length,) and set(segments.tolist()) <= {int(s) for s in Segment})
     _check(all(_is_whole(n, 1) for n in header["size"]) and all(_is_whole(n) for n in header["shape"]))
-    grid = Grid(boxes, positions, tuple(header["size"]), tuple(header["shape"]), wide_boxes, wide_positions)
+    grid = Grid(boxes, positions, tuple(header["size"]), tuple(header["shape"]), wide_boxes, wide_positions, through)
     _check(len(grid.size) == len(grid.shape) == 2 and grid.shape[0] * grid.shape[1] == len(positions))
     for some, where in ((boxes, positions), (wide_boxes, wide_positions)):
         _check(some.shape == (len(where), 4) and bool((some[:, :2] < some[:, 2:]).all()))
+    if through is not None:
+        _check(grid.wide and through.shape == (len(wide_positions), len(positions)))
+        _check(bool((through >= 0).all() and (np.abs(through.sum(axis=1) - 1) < 1e-3).all()))
     _check(set(grid.placed.tolist()) <= set(np.flatnonzero(segments == Segment.IMAGE).tolist()))
     _check(len(set(grid.placed.tolist())) == len(grid.placed))
     _check(peaks.ndim == 2 and peaks.shape[1] == length and bool((peaks >= 0).all()))

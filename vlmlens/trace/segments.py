@@ -37,6 +37,9 @@ class Grid:
     Cells are what maps are drawn in: `boxes[i]` belongs to the token at `positions[i]`. A model that reads the picture
     in tiles also reads it once as a whole, coarsely: `wide_boxes[j]` belongs to the token at `wide_positions[j]`, which
     shows many cells. Image tokens without a place (separators) are in neither.
+
+    The queries of a resampler have no place of their own. They are wide tokens over the whole picture, and `through`
+    says how much each reads of every cell; the cells' own tokens are then those that only the resampler reads.
     """
 
     boxes: np.ndarray  # float [cell, 4]: left, top, right, bottom
@@ -45,6 +48,7 @@ class Grid:
     shape: tuple[int, int]  # rows, columns of the cells
     wide_boxes: np.ndarray = field(default_factory=no_boxes)  # float [wide token, 4]
     wide_positions: np.ndarray = field(default_factory=no_positions)  # int [wide token]
+    through: np.ndarray | None = None  # float32 [wide token, cell]; rows sum to 1
 
     @classmethod
     def regular(
@@ -70,27 +74,38 @@ class Grid:
 
     @cached_property
     def overlap(self) -> np.ndarray:
-        """How much of what a wide token shows of the cells lies in each, float32 [wide token, cell]; rows sum to 1."""
+        """How much of what a wide token shows of the cells lies in each, float32 [wide token, cell]; rows sum to 1.
+
+        By area, but for a resampler's queries, where it is `through`.
+        """
+        if self.through is not None:
+            return self.through
         one, other = self.wide_boxes[:, None], self.boxes[None]
         sides = np.minimum(one[..., 2:], other[..., 2:]) - np.maximum(one[..., :2], other[..., :2])
         area = sides.clip(0).prod(axis=-1)
         found: np.ndarray = area / np.maximum(area.sum(axis=1, keepdims=True), 1e-12)
         return found
 
+    @property
+    def read(self) -> np.ndarray:
+        """Positions of the image tokens that the rest of the model reads of the cells, int [token]."""
+        return self.placed if self.through is None else self.wide_positions
+
     def spread(self, values: np.ndarray) -> np.ndarray:
-        """Values of positions [..., position] on the cells [..., cell]; a wide token's is divided by area."""
+        """Values of positions [..., position] on the cells [..., cell]; a wide token's is divided by `overlap`."""
         own: np.ndarray = values[..., self.positions]
         return own + values[..., self.wide_positions] @ self.overlap.astype(own.dtype) if self.wide else own
 
     def tokens(self, cells: np.ndarray, length: int, whole: bool = False) -> np.ndarray:
         """The tokens that show some of these cells: bool [..., cell] to [..., position], of `length` positions.
 
-        With `whole`, of the wide ones only those that show nothing else.
+        With `whole`, of the wide ones only those that show nothing else. A resampler's queries stay: they read on, of
+        what is left.
         """
         cells = np.asarray(cells, bool)
         found = np.zeros((*cells.shape[:-1], length), bool)
         found[..., self.positions] = cells
-        if self.wide:
+        if self.wide and self.through is None:
             touched = (self.overlap > 0).T.astype(np.float32)
             rest = ~cells if whole else cells
             found[..., self.wide_positions] = (rest.astype(np.float32) @ touched > 0) != whole
@@ -105,9 +120,13 @@ class Grid:
         return bool(image[placed].all()) and 0 <= without <= self.shape[0]
 
     def shown(self) -> dict[int, tuple[int, ...]]:
-        """The cells that each token with a place shows, by position."""
+        """The cells that each token with a place shows, by position; a resampler's query those it reads the most of.
+
+        These are the cells that it reads more of than if it read all alike.
+        """
         own = {int(position): (cell,) for cell, position in enumerate(self.positions)}
-        touched = zip(self.wide_positions.tolist(), self.overlap > 0, strict=True)
+        least = 0.0 if self.through is None else 1 / self.cells
+        touched = zip(self.wide_positions.tolist(), self.overlap > least, strict=True)
         return own | {position: tuple(np.flatnonzero(cells).tolist()) for position, cells in touched}
 
     @property

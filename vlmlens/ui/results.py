@@ -73,7 +73,7 @@ def picture_with_maps(
 ) -> Selection:
     """The component: a map's slices, the token strip, the region tools; with raw attention also each question word's.
 
-    Linked pictures share one cursor and have no strip.
+    What a map notes of itself stands above it. Linked pictures share one cursor and have no strip.
     """
     scene = request.source.scene if request is not None else None
     maps = None
@@ -81,6 +81,8 @@ def picture_with_maps(
         looks = _looks(trace) if found.method == "raw" and not link else None
         rows = trace.rows["question"].positions if looks is not None else ()
         heads = found.values.shape[1]
+        if found.note:
+            st.caption(found.note)
         maps = Maps(found.labels, found.values, heads, looks, tuple(rows), found.words, found.unit)
     shown = trace.grid.shown()
     tokens = [

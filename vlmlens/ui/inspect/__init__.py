@@ -79,8 +79,6 @@ def _picture(request: Request, trace: Trace, drawn: tuple[Case, Map, int] | None
     if drawn is None:
         return results.picture_with_maps(request, trace, "picture", None).region
     _, found, place = drawn
-    if found.note:
-        st.caption(found.note)
     return results.picture_with_maps(request, trace, "picture", found, badge.region(found, place), place).region
 
 
