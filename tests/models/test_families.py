@@ -3,7 +3,6 @@
 A row is tested by existing: it needs a builder in `tiny.py`.
 """
 
-import io
 import itertools
 import json
 import re
@@ -25,13 +24,14 @@ import vlmlens
 from vlmlens.attention import MODES, budget, causal_check, every_row, hottest_window, image_maps, masking_sweep
 from vlmlens.attribution import METHODS, Case, explain
 from vlmlens.errors import ModelError, NotApplicable, QuestionError
-from vlmlens.models import VLM, as_image, detail
+from vlmlens.models import VLM, detail
 from vlmlens.models.families import FAMILIES
 from vlmlens.models.inside import branched
 from vlmlens.trace import Branch, Knockout, Replace, Scale, Segment, Site, Watch
 from vlmlens.trace.capture import Recorder, recording
 
-build = runpy.run_path(str(Path(__file__).with_name("tiny.py")))["build"]
+TINY = runpy.run_path(str(Path(__file__).with_name("tiny.py")))
+build, SHAPES = TINY["build"], TINY["SHAPES"]
 QUESTIONS = (
     "what color is the circle?",
     "why?",
@@ -306,27 +306,7 @@ def entering(vlm, picture):
     return found[0][ready.grid.placed], ready.grid
 
 
-def turned(pixels):
-    """As a phone held upright saves it: the sensor's rows, and a note of how to turn them."""
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).transpose(Image.Transpose.ROTATE_90).save(
-        buffer, "JPEG", quality=95, subsampling=0, exif=exif
-    )
-    return as_image(buffer.getvalue())
-
-
-@pytest.mark.parametrize(
-    ("height", "width", "come_in"),
-    [
-        (300, 300, Image.fromarray),
-        (300, 600, Image.fromarray),
-        (500, 300, Image.fromarray),
-        (500, 300, turned),
-    ],
-    ids=["square", "wide", "tall", "turned"],
-)
+@pytest.mark.parametrize(("height", "width", "come_in"), SHAPES.values(), ids=SHAPES)
 def test_a_spot_changes_most_the_token_whose_box_holds_it(kind, blinkered, height, width, come_in):
     vlm = blinkered(kind)
     rng = np.random.default_rng(0)

@@ -3,12 +3,12 @@
 With the tower's mixing switched off (what its layers add is zero), a spot of the picture can reach one patch only.
 """
 
-import io
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from vlmlens.lab.draw import draw
 from vlmlens.models import as_image
@@ -18,26 +18,7 @@ TRIALS = 40
 EDGE = 14  # pixels, in pictures of 300: how far resizing to 48 reaches
 
 
-def square(pixels):
-    return Image.fromarray(pixels)
-
-
-def turned(pixels):
-    """As a phone held upright saves it: the sensor's rows, and a note of how to turn them."""
-    image = Image.fromarray(pixels).transpose(Image.Transpose.ROTATE_90)
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=95, subsampling=0, exif=exif)
-    return buffer.getvalue()
-
-
-PICTURES = {  # height, width, and how the picture comes in
-    "square": (300, 300, square),
-    "wide": (300, 600, square),
-    "tall": (500, 300, square),
-    "turned": (500, 300, turned),
-}
+SHAPES = runpy.run_path(str(Path(__file__).with_name("tiny.py")))["SHAPES"]
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +41,7 @@ def features(vlm, picture):
     return torch.cat(list(found)).reshape(ready.grid.cells, -1), ready.grid
 
 
-@pytest.mark.parametrize(("height", "width", "come_in"), PICTURES.values(), ids=PICTURES.keys())
+@pytest.mark.parametrize(("height", "width", "come_in"), SHAPES.values(), ids=SHAPES)
 def test_a_spot_changes_most_the_token_whose_box_holds_it(height, width, come_in, blinkered):
     rng = np.random.default_rng(0)
     pixels = rng.integers(100, 156, (height, width, 3), dtype=np.uint8)

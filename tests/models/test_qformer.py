@@ -39,7 +39,8 @@ from vlmlens.trace import Branch, Knockout, Replace, Scale, Segment, Site, Watch
 from vlmlens.trace.capture import Recorder, recording
 from vlmlens.trace.writing import output_projection
 
-build = runpy.run_path(str(Path(__file__).with_name("tiny.py")))["build"]
+TINY = runpy.run_path(str(Path(__file__).with_name("tiny.py")))
+build, SHAPES = TINY["build"], TINY["SHAPES"]
 QUESTIONS = ("what color is the circle?", "why?", "is the red square left of the star, or of the circle?")
 TRIALS = 40
 STEPS = 8
@@ -385,19 +386,19 @@ def drawn(folders):
     return of
 
 
-@pytest.mark.parametrize(("height", "width"), [(300, 300), (300, 600), (500, 300)], ids=["square", "wide", "tall"])
-def test_the_map_peaks_where_the_queries_read(kind, drawn, height, width):
+@pytest.mark.parametrize(("height", "width", "come_in"), SHAPES.values(), ids=SHAPES)
+def test_the_map_peaks_where_the_queries_read(kind, drawn, height, width, come_in):
     """Also where the eye sees it: the spot goes through resizing, and the patches through the Q-Former's order."""
     vlm, rng, found = drawn(kind), np.random.default_rng(0), []
     pixels = rng.integers(100, 156, (height, width, 3), dtype=np.uint8)
-    boxes = vlm.prepare(Image.fromarray(pixels), QUESTIONS[0]).grid.boxes.astype(int)
+    boxes = vlm.prepare(come_in(pixels), QUESTIONS[0]).grid.boxes.astype(int)
     for _ in range(TRIALS):
         cell = int(rng.integers(len(boxes)))
         left, top, right, bottom = boxes[cell]
         x, y = int(rng.integers(left + 1, right - 32)), int(rng.integers(top + 1, bottom - 32))
         spotted = pixels.copy()
         spotted[y : y + 30, x : x + 30] = 255
-        trace = vlm.inspect(Image.fromarray(spotted), QUESTIONS[0], new_tokens=0, watch=LEAN)
+        trace = vlm.inspect(come_in(spotted), QUESTIONS[0], new_tokens=0, watch=LEAN)
         _, values = image_maps(trace)
         found.append(bool((values[:, :, 0].mean(axis=1).argmax(axis=-1) == cell).all()))
         shown = trace.grid.shown()

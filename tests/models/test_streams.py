@@ -3,7 +3,6 @@
 Each has a `Truth`: how plain transformers says what its attention did, and where a mask goes in.
 """
 
-import io
 import itertools
 import re
 import runpy
@@ -24,14 +23,14 @@ from vlmlens.attention.masking import routes
 from vlmlens.attribution import METHODS, Case, explain
 from vlmlens.errors import ModelError, NotApplicable, QuestionError
 from vlmlens.models import VLM, fit
-from vlmlens.models.base import as_image
 from vlmlens.models.facts import look_up
 from vlmlens.models.families import STREAMS
 from vlmlens.models.inside import branched
 from vlmlens.trace import Branch, Knockout, Replace, Scale, Segment, Watch, open_trace
 from vlmlens.trace.capture import Recorder, recording
 
-build = runpy.run_path(str(Path(__file__).with_name("tiny.py")))["build"]
+TINY = runpy.run_path(str(Path(__file__).with_name("tiny.py")))
+build, SHAPES = TINY["build"], TINY["SHAPES"]
 QUESTIONS = ("what color is the circle?", "why?", "is the red square left of the star, or of the circle?")
 TRIALS = 40
 
@@ -474,26 +473,7 @@ def entering(vlm, picture):
     return found[0][ready.grid.positions], ready.grid
 
 
-def turned(pixels):
-    """As a phone held upright saves it: the sensor's rows, and a note of how to turn them."""
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    buffer = io.BytesIO()
-    sensor = Image.fromarray(pixels).transpose(Image.Transpose.ROTATE_90)
-    sensor.save(buffer, "JPEG", quality=95, subsampling=0, exif=exif)
-    return as_image(buffer.getvalue())
-
-
-@pytest.mark.parametrize(
-    ("height", "width", "come_in"),
-    [
-        (300, 300, Image.fromarray),
-        (300, 600, Image.fromarray),
-        (500, 300, Image.fromarray),
-        (500, 300, turned),
-    ],
-    ids=["square", "wide", "tall", "turned"],
-)
+@pytest.mark.parametrize(("height", "width", "come_in"), SHAPES.values(), ids=SHAPES)
 def test_a_spot_changes_most_the_token_whose_box_holds_it(kind, blinkered, height, width, come_in):
     vlm = blinkered(kind)
     rng = np.random.default_rng(0)

@@ -4,13 +4,17 @@ As initialised, some towers say nearly the same of every picture and decoders ha
 would be vacuous; `awake` makes them louder.
 """
 
+import io
 from functools import partial
 
+import numpy as np
 import torch
+from PIL import Image
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
+from vlmlens.models import as_image
 from vlmlens.models.processor import still
 
 TEXT = (
@@ -663,6 +667,24 @@ BUILDERS = {
         instructblip,
     )
 } | {"blip-2": blip_2}
+
+
+def turned(pixels: np.ndarray) -> Image.Image:
+    """As a phone held upright saves it: the sensor's rows, and a note of how to turn them."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    sensor = Image.fromarray(pixels).transpose(Image.Transpose.ROTATE_90)
+    sensor.save(buffer, "JPEG", quality=95, subsampling=0, exif=exif)
+    return as_image(buffer.getvalue())
+
+
+SHAPES = {  # height, width, and how pixels come in
+    "square": (300, 300, Image.fromarray),
+    "wide": (300, 600, Image.fromarray),
+    "tall": (500, 300, Image.fromarray),
+    "turned": (500, 300, turned),
+}
 
 
 def build(model_type: str, folder) -> None:
