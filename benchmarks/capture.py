@@ -4,8 +4,8 @@ python benchmarks/capture.py      # about 10 minutes on one core
 
 The model is untrained: transformers' own classes, prompts of 700 and of 2000 tokens, most of them the picture's. One
 thread; processor time; contestants take turns, and every ratio is a median over rounds of a contestant against the
-plain pass of its round. Memory: the peak of the resident set less what was resident before (Linux), each contestant in
-a process of its own, median of passes.
+plain pass of its round. nnsight takes part where it is installed; it is no dependency. Memory: the peak of the resident
+set less what was resident before (Linux), each contestant in a process of its own, median of passes.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,9 @@ LAYERS, WIDTH, HIDDEN, HEADS, PATCH = 16, 512, 1376, 8, 14
 GRIDS = {700: 24, 2000: 42}  # tokens of the prompt: cells along a side of the picture
 RUNS, MEMORY_RUNS, NEW = 5, 3, 16
 PLAIN, ALL = "plain SDPA", "all rows, by segment"
+NNSIGHT = "nnsight, last row of eager"
 PASSES = (PLAIN, "nothing watched", "last row", "last row, contributions", ALL, "eager, output_attentions")
+PASSES += (NNSIGHT,) if find_spec("nnsight") else ()
 ANSWERS = (PLAIN, "nothing watched", "every step", "every step, contributions", "eager, output_attentions")
 WATCHES = {
     "nothing watched": None,
@@ -104,12 +107,32 @@ def contestant(who: str, what: str, folder: Path, length: int) -> Callable[[], o
     inputs = torch.load(folder / "inputs.pt")
     options: dict[str, Any] = {} if who == PLAIN else {"output_attentions": True}
 
+    if who == NNSIGHT:
+        return through_nnsight(model, inputs)
+
     def work() -> None:
         with torch.inference_mode():
             if what == "pass":
                 model(**inputs, use_cache=False, logits_to_keep=1, **options)
             else:
                 model.generate(**inputs, do_sample=False, max_new_tokens=NEW, return_dict_in_generate=True, **options)
+
+    return work
+
+
+def through_nnsight(model: Any, inputs: dict[str, Any]) -> Callable[[], object]:
+    """The same rows, saved out of eager attention by nnsight's tracing."""
+    from nnsight import NNsight
+
+    traced = NNsight(model)
+
+    def work() -> object:
+        with torch.inference_mode():  # noqa: SIM117  nnsight reads the source of its own block
+            with traced.trace(**inputs, use_cache=False, logits_to_keep=1):
+                kept = list().save()
+                for layer in traced.model.language_model.layers:
+                    kept.append(layer.self_attn.output[1][:, :, -1])
+        return kept
 
     return work
 
