@@ -20,7 +20,7 @@ from vlmlens.lab.weights import LabName
 from vlmlens.models.base import Picture
 from vlmlens.models.inside import Eyes
 from vlmlens.models.loading import Opened, open_model
-from vlmlens.models.many import Batch
+from vlmlens.models.many import Batch, repeated
 from vlmlens.models.pretrained import Pretrained
 from vlmlens.models.record import Prepared
 from vlmlens.models.unknown import tried
@@ -29,7 +29,7 @@ from vlmlens.trace.capture import Recorder, entering, leaving, recording
 
 BRANCH_BYTES = 1 << 30  # of working memory for the branches of one pass
 MOST_ENDINGS = 8  # more are no faster
-_PLACE = "<<question>>"  # stands in a prompt for the question
+PLACE = "<<question>>"  # stands in a prompt for the question
 _BY_TOKEN = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")  # inputs [item, position]
 
 
@@ -115,10 +115,10 @@ class HuggingFaceVLM(Pretrained):
         """
         written = self._written(prompt)
         # The same words may also stand elsewhere in the prompt.
-        start = len(self._written(self._prompt(_PLACE, pictures)).partition(_PLACE)[0])
+        start = len(self._written(self._prompt(PLACE, pictures)).partition(PLACE)[0])
         coded = self.tokenizer(written, return_offsets_mapping=True)
         head, tail = self._around(coded["input_ids"])
-        inside = [b > start and a < start + len(question) and b > a for a, b in coded["offset_mapping"]]
+        inside = within(coded["offset_mapping"], start, len(question))
         lead, between, follow = inside[: len(head)], inside[len(head) : -len(tail)], inside[-len(tail) :]
         spelled = ids[len(head) : -len(tail)]
         if (
@@ -158,7 +158,7 @@ class HuggingFaceVLM(Pretrained):
         return f"layer {layer + 1}"
 
     def logits(self, prepared: Prepared, variants: int = 1) -> Tensor:
-        inputs = {k: v.repeat(variants, *[1] * (v.ndim - 1)) if variants > 1 else v for k, v in prepared.inputs.items()}
+        inputs = repeated(prepared.inputs, variants) if variants > 1 else prepared.inputs
         logits: Tensor = self.model(**inputs, use_cache=False, logits_to_keep=1).logits
         return logits[:, -1]
 
@@ -174,8 +174,7 @@ class HuggingFaceVLM(Pretrained):
         rest = {name: value for name, value in prepared.inputs.items() if name != "pixel_values"}
 
         def logits(sheets: Tensor) -> Tensor:
-            many = {name: value.repeat(len(sheets), *[1] * (value.ndim - 1)) for name, value in rest.items()}
-            many["pixel_values"] = canvas.cut(sheets)
+            many = repeated(rest, len(sheets)) | {"pixel_values": canvas.cut(sheets)}
             found: Tensor = self.model(**many, use_cache=False, logits_to_keep=1).logits
             return found[:, -1]
 
@@ -357,6 +356,11 @@ class HuggingFaceVLM(Pretrained):
         if (token := self.tokenizer.convert_ids_to_tokens(self.image_token)) in question:
             raise QuestionError(f"The question holds {token}, which stands for the picture itself; leave it out.")
         return super()._asked(question)
+
+
+def within(offsets: Sequence[tuple[int, int]], start: int, length: int) -> list[bool]:
+    """Which tokens, from and to which character each, lie in so many characters from `start`."""
+    return [b > start and a < start + length and b > a for a, b in offsets]
 
 
 def reach(config: Any) -> float:

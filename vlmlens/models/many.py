@@ -71,6 +71,11 @@ def pool(states: Tensor, mask: Tensor, how: Pooling = "mean") -> Tensor:
     return states[torch.arange(len(states), device=states.device), chosen]
 
 
+def repeated(inputs: Mapping[str, Tensor], times: int) -> dict[str, Tensor]:
+    """Tensors [item, ...] so many times over, all items in turn."""
+    return {name: value.repeat(times, *[1] * (value.ndim - 1)) for name, value in inputs.items()}
+
+
 def probability(logits: Tensor, candidate: int, against: int | None = None) -> np.ndarray:
     """Of a candidate among all, or among two; float64 [batch] from logits [batch, candidate]."""
     logits = logits.double()

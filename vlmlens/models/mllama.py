@@ -18,19 +18,18 @@ from PIL import Image
 from torch import Tensor, nn
 
 from vlmlens.errors import ModelError, NotApplicable
-from vlmlens.models.base import VLM, Picture
+from vlmlens.models.base import Picture
 from vlmlens.models.beside import Beside
-from vlmlens.models.huggingface import HuggingFaceVLM
+from vlmlens.models.huggingface import PLACE, HuggingFaceVLM, within
 from vlmlens.models.inside import Eyes
 from vlmlens.models.loading import Opened
-from vlmlens.models.many import Batch
+from vlmlens.models.many import Batch, repeated
 from vlmlens.models.record import Prepared
 from vlmlens.trace import Segment, Site
 from vlmlens.trace.capture import entering, leaving
 
 ASKED = ("input_ids", "attention_mask", "cross_attention_mask")  # what the words bring, [item, position, ...]
 SHOWN = ("pixel_values", "aspect_ratio_ids", "aspect_ratio_mask")
-_PLACE = "<<question>>"  # stands in a prompt for the question
 
 
 class MllamaVLM(HuggingFaceVLM):
@@ -81,7 +80,7 @@ class MllamaVLM(HuggingFaceVLM):
 
     def logits(self, prepared: Prepared, variants: int = 1) -> Tensor:
         given = {name: prepared.inputs[name] for name in (*ASKED, "cross_attention_states")}
-        return self._answer({name: v.repeat(variants, *[1] * (v.ndim - 1)) for name, v in given.items()})
+        return self._answer(repeated(given, variants))
 
     def read_out(self, states: Tensor) -> Tensor:
         raise NotApplicable(f"{self.name} never reads its answer from image positions; a lens there shows nothing.")
@@ -101,8 +100,7 @@ class MllamaVLM(HuggingFaceVLM):
         def logits(variants: int) -> Tensor:
             cache = copy.deepcopy(prefix)
             cache.batch_repeat_interleave(variants)
-            many = {name: value.repeat(variants, *[1] * (value.ndim - 1)) for name, value in last.items()}
-            found: Tensor = self.model(**many, past_key_values=cache, use_cache=True).logits
+            found: Tensor = self.model(**repeated(last, variants), past_key_values=cache, use_cache=True).logits
             return found[:, -1]
 
         return logits
@@ -135,11 +133,6 @@ class MllamaVLM(HuggingFaceVLM):
 
     def batch_logits(self, batch: Batch) -> Tensor:
         return self._answer(batch.inputs)
-
-    def crossed(
-        self, pictures: Sequence[Picture], questions: Sequence[str], lens: bool = False
-    ) -> Iterator[tuple[slice, Tensor]]:
-        return VLM.crossed(self, pictures, questions, lens)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -188,11 +181,11 @@ class MllamaVLM(HuggingFaceVLM):
     def _words(self, ids: Tensor, prompt: str, question: str) -> np.ndarray:
         """Who is who among the words, int8 [word]; the picture's sign stands in the prompt but is no image token."""
         written = self._written(prompt)
-        start = len(self._written(self._prompt(_PLACE)).partition(_PLACE)[0])
+        start = len(self._written(self._prompt(PLACE)).partition(PLACE)[0])
         coded = self.tokenizer(written, return_offsets_mapping=True, **self.family.options)
         if coded["input_ids"] != ids.tolist() or not written.startswith(question, start):
             raise ModelError(f"The prompt of {self.name} cannot be told apart into segments; its family needs a row.")
-        asked = [b > start and a < start + len(question) and b > a for a, b in coded["offset_mapping"]]
+        asked = within(coded["offset_mapping"], start, len(question))
         segments = np.where(asked, Segment.QUESTION, Segment.INSTRUCTION).astype(np.int8)
         segments[(ids == self.tokenizer.bos_token_id).cpu().numpy()] = Segment.BOS
         return segments

@@ -25,17 +25,16 @@ from torch import Tensor, nn
 
 from vlmlens.errors import ModelError, QuestionError
 from vlmlens.models.base import VLM, Picture
-from vlmlens.models.huggingface import HuggingFaceVLM
+from vlmlens.models.huggingface import PLACE, HuggingFaceVLM, within
 from vlmlens.models.inside import Eyes
 from vlmlens.models.loading import Opened
-from vlmlens.models.many import Batch
+from vlmlens.models.many import Batch, repeated
 from vlmlens.models.record import Prepared, Said
 from vlmlens.progress import Progress
 from vlmlens.trace import Edit, Segment, Site, Watch
 from vlmlens.trace.capture import Recorder, recording
 
 ASKED = ("input_ids", "attention_mask", "qformer_input_ids", "qformer_attention_mask")  # the last two if it reads words
-_PLACE = "<<question>>"  # stands in a prompt for the question
 
 
 class QFormerVLM(HuggingFaceVLM):
@@ -93,7 +92,7 @@ class QFormerVLM(HuggingFaceVLM):
 
     def logits(self, prepared: Prepared, variants: int = 1) -> Tensor:
         given = {name: prepared.inputs[name] for name in (*ASKED, "image") if name in prepared.inputs}
-        return self._answer(_repeated(given, variants))
+        return self._answer(repeated(given, variants))
 
     def eyes(self, prepared: Prepared) -> Eyes:
         pixels = prepared.inputs["pixel_values"]
@@ -102,7 +101,7 @@ class QFormerVLM(HuggingFaceVLM):
         def logits(given: Tensor) -> Tensor:
             states = self._look(given)
             states = torch.cat([states[:, :1], self.entrance(states[:, 1:])], dim=1)
-            return self._answer({**_repeated(asked, len(given)), "image": states})
+            return self._answer({**repeated(asked, len(given)), "image": states})
 
         patch = self.model.config.vision_config.patch_size
         down, across = (torch.arange(length) // patch for length in pixels.shape[-2:])
@@ -118,7 +117,7 @@ class QFormerVLM(HuggingFaceVLM):
         def logits(variants: int) -> Tensor:
             cache = copy.deepcopy(prefix)
             cache.batch_repeat_interleave(variants)
-            found: Tensor = self.decoder(**_repeated(last, variants), past_key_values=cache, use_cache=True).logits
+            found: Tensor = self.decoder(**repeated(last, variants), past_key_values=cache, use_cache=True).logits
             return found[:, -1]
 
         return logits
@@ -202,11 +201,11 @@ class QFormerVLM(HuggingFaceVLM):
 
     def _who(self, ids: Tensor, question: str) -> np.ndarray:
         """Who is who in the decoder, int8 [position]: the queries, and the words of the prompt."""
-        prompt, start = self._prompt(question), self._prompt(_PLACE).index(_PLACE)
+        prompt, start = self._prompt(question), self._prompt(PLACE).index(PLACE)
         coded = self.tokenizer(prompt, return_offsets_mapping=True)
         if [self.image_token] * self.queries + coded["input_ids"] != ids.tolist():
             raise ModelError(f"The prompt of {self.name} cannot be told apart into segments; its family needs a row.")
-        asked = [b > start and a < start + len(question) and b > a for a, b in coded["offset_mapping"]]
+        asked = within(coded["offset_mapping"], start, len(question))
         words = np.where(asked, Segment.QUESTION, Segment.INSTRUCTION).astype(np.int8)
         if coded["input_ids"][0] == self.tokenizer.bos_token_id and not asked[0]:
             words[0] = Segment.BOS
@@ -273,7 +272,3 @@ class QFormerVLM(HuggingFaceVLM):
         """Patches enter no layer of the decoder, so nothing of them stands out there."""
         for layer, peak in recorder.peaks.items():
             recorder.peaks[layer] = nn.functional.pad(peak, (self.before, 0))
-
-
-def _repeated(inputs: Mapping[str, Tensor], times: int) -> dict[str, Tensor]:
-    return {name: value.repeat(times, *[1] * (value.ndim - 1)) for name, value in inputs.items()}
