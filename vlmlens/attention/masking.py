@@ -164,13 +164,18 @@ def noise_floor(vlm: VLM, picture: Picture, question: str, candidate: int, alone
     Args:
         alone: the answer's probability without any of that, where it is known already.
     """
+    if alone is None:
+        alone = float(vlm.probabilities([picture], [question])[0, candidate])
+    together = unseen_changes(vlm, picture, question)[:, candidate]
+    return max(float(np.abs(together / max(alone, 1e-300) - 1).max()), LEAST_NOISE)
+
+
+def unseen_changes(vlm: VLM, picture: Picture, question: str) -> np.ndarray:
+    """Probabilities under what must not matter, [change, candidate]: see `noise_floor`."""
     image = np.asarray(as_image(picture), np.int16)
     rng = np.random.default_rng(0)
     noisy = [(image + rng.integers(-1, 2, image.shape)).clip(0, 255).astype(np.uint8) for _ in range(NOISY)]
-    if alone is None:
-        alone = float(vlm.probabilities([picture], [question])[0, candidate])
-    together = vlm.probabilities([*noisy, picture], [question] * (NOISY + 1))[:, candidate]
-    return max(float(np.abs(together / max(alone, 1e-300) - 1).max()), LEAST_NOISE)
+    return vlm.probabilities([*noisy, picture], [question] * (NOISY + 1))
 
 
 def _labels(vlm: VLM, prepared: Prepared) -> dict[int, str]:

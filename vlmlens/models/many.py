@@ -92,3 +92,15 @@ def probability(logits: Tensor, candidate: int, against: int | None = None) -> n
         logits, candidate = logits[:, [candidate, against]], 0
     found: np.ndarray = logits.softmax(-1)[:, candidate].cpu().numpy()
     return found
+
+
+def log_odds(logits: Tensor, candidate: int, against: int | None = None) -> np.ndarray:
+    """Of a candidate against all others, or against one; nats, float64 [batch] from logits [batch, candidate]."""
+    logits = logits.double()
+    if against is None:
+        others = torch.arange(logits.shape[-1], device=logits.device) != candidate
+        rest = logits[:, others].logsumexp(-1)
+    else:
+        rest = logits[:, against]
+    found: np.ndarray = (logits[:, candidate] - rest).cpu().numpy()
+    return found
