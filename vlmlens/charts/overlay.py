@@ -44,14 +44,19 @@ def colour(fraction: np.ndarray) -> np.ndarray:
     return np.concatenate([rgb, alpha], axis=-1).astype(np.uint8)
 
 
-def overlay(picture: bytes, grid: Grid, values: np.ndarray, signed: bool = False) -> Image.Image:
-    """`picture` (as in a trace) with `values` [cell] drawn over their boxes, scaled to the largest magnitude."""
+def overlay(
+    picture: bytes, grid: Grid, values: np.ndarray, signed: bool = False, most: float | None = None
+) -> Image.Image:
+    """`picture` (as in a trace) with `values` [cell] drawn over their boxes, scaled to the largest magnitude.
+
+    `most`: what the scale ends with instead, where several maps share one.
+    """
     base = Image.open(io.BytesIO(picture)).convert("RGBA")
     scale = base.width / grid.size[0], base.height / grid.size[1]
     layer = Image.new("RGBA", base.size)
     pen = ImageDraw.Draw(layer)
-    most = float(np.abs(values).max()) or 1.0
-    for box, rgba in zip(grid.boxes, (diverging if signed else colour)(values / most), strict=True):
+    end = most or float(np.abs(values).max()) or 1.0
+    for box, rgba in zip(grid.boxes, (diverging if signed else colour)(values / end), strict=True):
         left, top, right, bottom = (round(float(x) * scale[i % 2]) for i, x in enumerate(box))
         if right > left and bottom > top:
             pen.rectangle((left, top, right - 1, bottom - 1), fill=tuple(int(c) for c in rgba))

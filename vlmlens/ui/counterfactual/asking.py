@@ -1,0 +1,115 @@
+"""Before and after: the two runs that everything on this page speaks of."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import streamlit as st
+from PIL import Image
+
+from vlmlens.attention.masking import noise_floor
+from vlmlens.counterfactual.compare import Difference, compare
+from vlmlens.errors import PictureError
+from vlmlens.models import VLM, Picture, as_image
+from vlmlens.progress import Progress
+from vlmlens.trace import Trace
+from vlmlens.ui import results
+from vlmlens.ui.counterfactual.changes import Changes
+from vlmlens.ui.jobs import result
+from vlmlens.ui.request import Request
+from vlmlens.ui.source import EXAMPLES, Source, examples
+
+MOST_TRACES = 12  # a session's last changes, so that undo asks nothing anew
+EXAMPLE = "example "  # and its number: a donor that a link can name
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """One picture and question before and after the changes, and what a model made of both."""
+
+    request: Request
+    changes: Changes
+    vlm: VLM
+    before: Trace
+    after: Trace
+    image: Image.Image  # after the changes
+    difference: Difference
+
+    @property
+    def clean(self) -> tuple[Picture, str]:
+        return as_image(self.request.source.load()), self.request.question
+
+    @property
+    def changed(self) -> tuple[Picture, str]:
+        return self.image, self.changes.question(self.request.question)
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Names these two runs by content."""
+        return self.vlm.name, self.request.source, self.request.question, self.changes
+
+
+class Donors(Mapping[str, Image.Image]):
+    """The pictures that others can take their pixels from: example scenes by number, uploads by fingerprint."""
+
+    def __getitem__(self, name: str) -> Image.Image:
+        try:
+            return as_image(_source(name).load())
+        except PictureError as error:
+            raise KeyError(name) from error
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(f"{EXAMPLE}{number}" for number in range(1, EXAMPLES + 1))
+
+    def __len__(self) -> int:
+        return EXAMPLES
+
+
+def _source(name: str) -> Source:
+    if not name.startswith(EXAMPLE):
+        return Source("upload", name)
+    number = name.removeprefix(EXAMPLE)
+    if number not in map(str, range(1, EXAMPLES + 1)):
+        raise PictureError(f"There is no {name}.")
+    return Source.of_scene(examples()[int(number) - 1])
+
+
+def changed_picture(request: Request, changes: Changes) -> Image.Image:
+    """The picture after the changes. Raises PictureError that names the step."""
+    return changes.picture(request.source.load(), Donors())
+
+
+def ask(request: Request, changes: Changes, image: Image.Image) -> Runs:
+    """Both runs. Raises Pending while one is under way, and what the model cannot read, in words."""
+    vlm = results.model(request.model)
+    before = results.inspect(request)
+    after = before if changes.none else _after(vlm, request, changes, image)
+    return Runs(request, changes, vlm, before, after, image, compare(before, after))
+
+
+def _after(vlm: VLM, request: Request, changes: Changes, image: Image.Image) -> Trace:
+    kept: OrderedDict[object, Trace] = st.session_state.setdefault("counterfactual-traces", OrderedDict())
+    key = (vlm.name, request.source, request.question, changes)
+    if key not in kept:
+        question = changes.question(request.question)
+
+        def work(progress: Progress) -> Trace:
+            return vlm.inspect(image, question, progress=progress)
+
+        # Kept here and not with the jobs: a slider that is dragged would push out what others have waited for.
+        label = f"Asking {vlm.name} about the changed picture"
+        kept[key] = result(("changed", *key), label, work, keep=False, group="counterfactual")
+    kept.move_to_end(key)
+    while len(kept) > MOST_TRACES:
+        kept.popitem(last=False)
+    return kept[key]
+
+
+def noise(runs: Runs) -> float:
+    """By how much what nobody sees moves the probability of the answer before; raises Pending while it is measured."""
+    vlm, (picture, question), answer = runs.vlm, runs.clean, runs.before.answers[0]
+
+    def work(_progress: Progress) -> float:
+        return noise_floor(vlm, picture, question, answer.candidate, answer.probability) * answer.probability
+
+    return result(("noise", *runs.key[:3]), "Measuring what invisible changes do", work)
