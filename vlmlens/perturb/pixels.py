@@ -1,12 +1,12 @@
 """Small things that several changes share: the mean colour, a blend, a region's bounds."""
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageStat
 
 
 def mean_color(image: Image.Image) -> tuple[int, int, int]:
-    red, green, blue = np.asarray(image, float).reshape(-1, 3).mean(axis=0).round().astype(int)
-    return int(red), int(green), int(blue)
+    red, green, blue = ImageStat.Stat(image).mean  # from histograms: faster than summing pixels
+    return round(red), round(green), round(blue)
 
 
 def plain(image: Image.Image, color: tuple[int, int, int] | str) -> Image.Image:

@@ -12,13 +12,18 @@ DISTINCT = 12  # grey levels between a thing and its ground; below, all of the r
 
 
 def recolor(given: Given) -> Image.Image:
-    if not given.options["color"]:
-        return turned(given.image, given.strength * given.options["turn"])
-    pixels = np.array(given.image)
-    inside = pixels[given.region].astype(float)
-    thing, share = _thing(pixels, given.region)
-    color = np.array(ImageColor.getrgb(given.options["color"])[:3], float)
-    pixels[given.region] = rounded(inside + given.strength * share[:, None] * (color - thing))
+    left, top, right, bottom = bounds(given.region)
+    around = max(0, left - RING), max(0, top - RING), right + RING, bottom + RING
+    part = slice(around[1], around[3]), slice(around[0], around[2])
+    pixels, region = np.array(given.image), given.region[part]
+    before = pixels[part].astype(float)
+    thing, share = _thing(before, region)
+    if given.options["color"]:
+        change = given.strength * (ImageColor.getrgb(given.options["color"])[:3] - thing)
+    else:
+        turn = turned(Image.fromarray(pixels[part]), given.strength * given.options["turn"])
+        change = (np.asarray(turn) - before)[region]
+    pixels[part][region] = rounded(before[region] + share[:, None] * change)
     return Image.fromarray(pixels)
 
 
@@ -28,20 +33,16 @@ def _thing(pixels: np.ndarray, region: np.ndarray) -> tuple[np.ndarray, np.ndarr
     The ground is the colour just outside the region. A mixture of both, as at a soft edge, is told by how far it lies
     on the way from ground to thing.
     """
-    inside = pixels[region].astype(float)  # [pixel, channel]
-    left, top, right, bottom = bounds(region)
-    ring = np.zeros_like(region)
-    ring[max(0, top - RING) : bottom + RING, max(0, left - RING) : right + RING] = True
-    ring &= ~region
+    inside = pixels[region]  # [pixel, channel]
     whole = inside.mean(axis=0), np.ones(len(inside))
-    if not ring.any():
+    if region.all():
         return whole
-    ground = np.median(pixels[ring], axis=0)
+    ground = np.median(pixels[~region], axis=0)
     far = np.abs(inside - ground).max(axis=1)
-    if far.max() < DISTINCT:
-        return whole
     thing = np.median(inside[far >= 0.8 * far.max()], axis=0)
     way = thing - ground
+    if np.abs(way).max() < DISTINCT:
+        return whole
     return thing, ((inside - ground) @ way / (way @ way)).clip(0, 1)
 
 

@@ -55,12 +55,15 @@ SYNONYMS = {
     "wearing": "dressed in",
 }
 
-_EXISTS = re.compile(r"\b(is|are|was|were) there (?:an?|any|some)?\s*", re.IGNORECASE)
+_EXISTS = re.compile(r"\b(is|are|was|were) there (?:(?:an?|any|some)\s+)?", re.IGNORECASE)
 _PLACE = re.compile(
     r"\s(?=(?:to the )?(?:left of|right of|above|below|over|under|behind|in front of|near|next to|inside|on|in|at)\b)",
     re.IGNORECASE,
 )
-_VERB = re.compile(r"\b(is|are|was|were|do|does|did|can|could|has|have|had|will|would|should)\b", re.IGNORECASE)
+_VERB = re.compile(
+    r"\b(is|are|was|were|do|does|did|can|could|has|have|had|will|would|should)((?: (?:it|he|she|they|this|that))?)\b",
+    re.IGNORECASE,
+)
 _OPTIONS = re.compile(r"\b(options|choices|answers)\s*:\s*(?P<list>[^.?!\n]*)", re.IGNORECASE)
 
 
@@ -146,7 +149,7 @@ def negation(question: str, strength: float, rng: np.random.Generator) -> str:
         return _PLACE.sub(" not ", question, count=1)
     if not _VERB.search(question):
         raise QuestionError("There is no is, are, does, can or the like to negate in this question; rephrase it.")
-    return _VERB.sub(r"\1 not", question, count=1)
+    return _VERB.sub(r"\1\2 not", question, count=1)
 
 
 def synonym(question: str, strength: float, rng: np.random.Generator, synonyms: dict[str, str] | None = None) -> str:
