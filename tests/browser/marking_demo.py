@@ -2,8 +2,9 @@
 
 import time
 
+import numpy as np
 import streamlit as st
-from PIL import ImageDraw
+from PIL import Image, ImageDraw
 
 from vlmlens.lab.draw import PIXELS, draw
 from vlmlens.lab.scenes import Scene, Thing
@@ -29,6 +30,12 @@ def boxes(scene: Scene) -> list[tuple[str, tuple[float, float, float, float]]]:
     ]
 
 
+def grainy(image: Image.Image) -> Image.Image:
+    """As heavy as a photograph: Streamlit sends what is light with every run."""
+    grain = np.random.default_rng(0).integers(-4, 5, (SIDE, SIDE, 3))
+    return Image.fromarray(np.clip(np.asarray(image, int) + grain, 0, 255).astype(np.uint8))
+
+
 def show() -> None:
     st.set_page_config(layout="wide")
     with st.container(horizontal=True):
@@ -40,7 +47,7 @@ def show() -> None:
     with left:
         scene = board(SCENE, key="board", version=str(anew))
         st.write(f"scene: {scene.to_json()}")
-    before = draw(scene, SIDE)
+    before = grainy(draw(scene, SIDE))
     after = before.copy()
     painted: Painted | None = st.session_state.get("painted")
     if fill and painted and painted.region and painted.region.kind == "box":
