@@ -1,9 +1,11 @@
 """The board and the painter on one page: what is composed is marked beside it. What Python was told is written out."""
 
 import time
+from functools import cache
 
+import numpy as np
 import streamlit as st
-from PIL import ImageDraw
+from PIL import Image, ImageDraw
 
 from vlmlens.lab.draw import PIXELS, draw
 from vlmlens.lab.scenes import Scene, Thing
@@ -29,6 +31,19 @@ def boxes(scene: Scene) -> list[tuple[str, tuple[float, float, float, float]]]:
     ]
 
 
+@cache
+def grainy(scene: Scene) -> Image.Image:
+    """As heavy as a photograph: Streamlit sends what is light with every run."""
+    image = draw(scene, SIDE)
+    grain = np.random.default_rng(0).integers(-4, 5, (SIDE, SIDE, 3))
+    return Image.fromarray(np.clip(np.asarray(image, int) + grain, 0, 255).astype(np.uint8))
+
+
+@cache
+def original_png(scene: Scene) -> bytes:
+    return encode_png(grainy(scene))
+
+
 def show() -> None:
     st.set_page_config(layout="wide")
     with st.container(horizontal=True):
@@ -40,19 +55,19 @@ def show() -> None:
     with left:
         scene = board(SCENE, key="board", version=str(anew))
         st.write(f"scene: {scene.to_json()}")
-    before = draw(scene, SIDE)
-    after = before.copy()
+    shown = original = original_png(scene)
     painted: Painted | None = st.session_state.get("painted")
     if fill and painted and painted.region and painted.region.kind == "box":
         corners = [tuple(v * SIDE for v in point) for point in painted.region.points]
+        after = grainy(scene).copy()
         ImageDraw.Draw(after).rectangle(corners, fill="black")
-    with right:
         shown = encode_png(after)
+    with right:
         painted = painter(
             shown,
             size=(SIDE, SIDE),
             key="paint",
-            before_png=encode_png(before) if fill else None,
+            before_png=original if fill else None,
             start=START if anew else Painted(),
             version=str(anew),
             objects=boxes(scene),

@@ -17,11 +17,8 @@ _COMPONENT = component("board", Path(__file__).parent, ("moves.js", "hand.js", "
 
 
 def _look() -> dict[str, Any]:
-    """The numbers of vlmlens.lab.draw: corners around a cell's centre, in pixels of the 48-pixel picture."""
-    corners = {
-        shape: {size: [[round(x, 3), round(y, 3)] for x, y in outline(shape, 0, 0, RADIUS[size])] for size in SIZES}
-        for shape in SHAPES
-    }
+    """The numbers of vlmlens.lab.draw: corners of radius 1, and radii in pixels of the 48-pixel picture."""
+    corners = {shape: [[round(x, 4), round(y, 4)] for x, y in outline(shape, 0, 0, 1)] for shape in SHAPES}
     return {
         "side": BOARD,
         "most": MOST_THINGS,
@@ -29,7 +26,7 @@ def _look() -> dict[str, Any]:
         "background": _css(BACKGROUND),
         "colors": {color: _css(RGB[color]) for color in COLORS},
         "corners": corners,
-        "sizes": SIZES,
+        "radius": {size: RADIUS[size] for size in SIZES},
     }
 
 

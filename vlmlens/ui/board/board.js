@@ -11,7 +11,7 @@ function update(lens, data) {
   Object.assign(lens, { things, past: [], future: [], drag: null });
   const first = things.length ? Math.min(...things.map((thing) => thing.cell)) : Math.floor(data.look.side ** 2 / 2);
   select(lens, before ? lens.cell : first);
-  lens.look ??= { color: Object.keys(data.look.colors)[0], shape: Object.keys(data.look.corners)[0], size: data.look.sizes.at(-1) };
+  lens.look ??= { color: Object.keys(data.look.colors)[0], shape: Object.keys(data.look.corners)[0], size: Object.keys(data.look.radius).at(-1) };
 }
 
 function create(root) {

@@ -71,7 +71,9 @@ function listenToPointer(lens, on) {
     const drag = lift(lens, event);
     if (drag.from === null && !drag.thing) return;
     lens.drag = drag;
-    if (drag.from !== null) select(lens, drag.from);
+    if (drag.from === null) return;
+    select(lens, drag.from);
+    root.setPointerCapture(event.pointerId); // a fast hand is off the board at its first move
   });
   on(root, "pointermove", (event) => {
     const { drag } = lens;
@@ -79,7 +81,7 @@ function listenToPointer(lens, on) {
     const far = Math.hypot(event.clientX - drag.start[0], event.clientY - drag.start[1]) > SLIP;
     if (far && !drag.dragging) {
       drag.dragging = true;
-      root.setPointerCapture(event.pointerId); // only now: a captured click would miss its button
+      root.setPointerCapture(event.pointerId); // not before: the click on a button of the palette would miss it
     }
     const frame = root.getBoundingClientRect();
     Object.assign(drag, { x: event.clientX - frame.left, y: event.clientY - frame.top, to: cellUnder(lens, event) });
@@ -125,8 +127,9 @@ function walkPalette(lens, [dx, dy]) {
 }
 
 function openPalette(lens) {
-  const { palette } = lens.el;
-  (palette.querySelector('.choice:enabled[aria-pressed="true"]') ?? palette.querySelector(".choice:enabled")).focus();
+  paint(lens); // what is pressed and enabled there belongs to the cell of a frame ago
+  const first = ['.shapes .choice[aria-pressed="true"]', ".choice:enabled"].map((name) => lens.el.palette.querySelector(name));
+  first.find((choice) => choice !== null).focus();
 }
 
 function press(lens, event) {

@@ -14,7 +14,8 @@ function picture(thing, { look }) {
 
 function polygon({ color, shape, size, dx = 0, dy = 0 }, look) {
   const node = document.createElementNS(SVG, "polygon");
-  node.setAttribute("points", look.corners[shape][size].map(([x, y]) => `${x + dx},${y + dy}`).join(" "));
+  const radius = look.radius[size];
+  node.setAttribute("points", look.corners[shape].map(([x, y]) => `${radius * x + dx},${radius * y + dy}`).join(" "));
   node.setAttribute("fill", look.colors[color]);
   return node;
 }
@@ -45,7 +46,7 @@ function build(lens) {
     button.title = color;
     return button;
   }));
-  el.sizes.replaceChildren(...look.sizes.map((size) => {
+  el.sizes.replaceChildren(...Object.keys(look.radius).map((size) => {
     const button = choice("size", size);
     button.textContent = size;
     return button;

@@ -2,6 +2,7 @@
 
 const KEPT_BACK = 150; // ms that keys and sliders wait before they tell Python
 const SLACK = 0.6; // pixels of the page that a simplified stroke may be off
+const MOST_POINTS = 500; // of a stroke, which may have to fit into a link
 
 function pointOf({ canvas }, event) {
   const frame = canvas.getBoundingClientRect();
@@ -78,11 +79,18 @@ function finish(lens, event) {
     if (stroke.object !== null && objectAt(data.objects, pointOf(lens, event)) === stroke.object) takeObject(lens, stroke.object);
   } else {
     const { mark } = stroke;
-    if (mark.kind !== "box") mark.points = simplified(mark.points, data.size, SLACK / scaleOf(lens));
+    if (mark.kind !== "box") mark.points = shortened(mark.points, lens);
     if (isSlip(mark, data.size, scaleOf(lens))) return;
     setMark(lens, mark);
   }
   tell(lens);
+}
+
+function shortened(points, lens) {
+  let slack = SLACK / scaleOf(lens), kept;
+  do kept = simplified(points, lens.data.size, slack);
+  while (kept.length > MOST_POINTS && (slack *= 2));
+  return kept;
 }
 
 function takeObject(lens, at) {

@@ -20,7 +20,7 @@ function paintMark(lens, context, mark, { fill, dash = [] }) {
   const path = pathOf(mark, canvas.width, canvas.height);
   if (mark.kind !== "brush") {
     context.fillStyle = fill;
-    context.fill(path);
+    context.fill(path, mark.kind === "lasso" ? "evenodd" : "nonzero"); // as Region.mask counts it
     strokePath(context, path, "rgba(255,255,255,.9)", 5 * ratio);
     strokePath(context, path, VERMILION, 2.5 * ratio, dash.map((v) => v * ratio));
     return;
