@@ -8,6 +8,7 @@ warm_once()
 st.navigation(
     [
         st.Page("app_pages/inspect.py", title="Inspect", default=True),
+        st.Page("app_pages/counterfactual.py", title="Counterfactual"),
         st.Page("app_pages/information.py", title="Information"),
     ],
     position="top",

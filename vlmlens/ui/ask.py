@@ -29,18 +29,35 @@ def ask(request: Request) -> None:
     remember(request)
 
 
-def pick_input(request: Request) -> None:
-    """The widgets of one model, one picture and one question."""
+def pick_input(request: Request, folded: bool = False) -> None:
+    """The widgets of one model, one picture and one question; folded where a page has more to show beside them."""
     pick_model()
     hold([request.model, *request.beside])
-    _pick_picture()
-    _pick_question(request)
+    if not folded:
+        _pick_picture()
+        _pick_question(request)
+        return
+    _type_question()
+    with st.container(horizontal=True, gap="small"):
+        for label, draw in (("Picture", _pick_picture), ("Suggestions", lambda: _suggest(request))):
+            popover = st.popover(label, key=f"pick-{label.lower()}", on_change="rerun")
+            if popover.open:
+                with popover:
+                    draw()
 
 
 def _pick_question(request: Request) -> None:
+    _type_question()
+    _suggest(request)
+
+
+def _type_question() -> None:
     st.text_input(
         "Question", key="question", max_chars=6000, help="Lab models know colors, shapes, sizes, numbers and places."
     )
+
+
+def _suggest(request: Request) -> None:
     if request.source.scene is not None:
         st.pills(
             "Suggestions",

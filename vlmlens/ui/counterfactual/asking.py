@@ -79,6 +79,14 @@ def changed_picture(request: Request, changes: Changes) -> Image.Image:
     return changes.picture(request.source.load(), Donors())
 
 
+def changed_picture_or_why(request: Request, changes: Changes) -> tuple[Image.Image, str]:
+    """The same; or the picture without the changes, and in words why."""
+    try:
+        return changed_picture(request, changes), ""
+    except PictureError as error:
+        return as_image(request.source.load()), str(error)
+
+
 def ask(request: Request, changes: Changes, image: Image.Image) -> Runs:
     """Both runs. Raises Pending while one is under way, and what the model cannot read, in words."""
     vlm = results.model(request.model)

@@ -29,13 +29,20 @@ STYLE = f"""
 .b {{ background: {BEFORE}; }} .a {{ background: {AFTER}; }}
 .keys {{ display: flex; flex-wrap: wrap; gap: 2px 12px; font-size: 0.75rem; margin: 2px 0; }}
 .keys i {{ display: inline-block; width: 10px; height: 10px; margin-right: 4px; }}
-.layers {{ display: flex; align-items: stretch; }}
-.layers .at {{ width: 30px; position: relative; font-size: 0.68rem; opacity: .8; }}
-.layers .at span {{ position: absolute; right: 5px; transform: translateY(-50%); }}
-.layers .plot {{ flex: 1; min-width: 0; }}
-.layers svg {{ display: block; width: 100%; overflow: visible; }}
-.layers .numbers {{ display: flex; font-size: 0.68rem; opacity: .8; }}
-.layers .numbers span {{ flex: 1; text-align: center; min-width: 0; }}
+.layers {{ display: flex; }}
+.layers .at {{ flex: none; width: 30px; position: relative; font-size: 0.68rem; opacity: .8; }}
+.layers .at span {{ position: absolute; right: 5px; transform: translateY(-50%); line-height: 1; }}
+.layers .plot {{ flex: 1; min-width: 0; display: flex; }}
+.layers .plot > div {{ flex: 1; min-width: 0; }}
+.high > div {{ height: {HIGH}px; display: flex; justify-content: center; gap: 4%; }}
+.stack {{ width: 40%; height: 100%; box-sizing: border-box; display: flex; flex-direction: column-reverse; }}
+.stack.b {{ border-bottom: 4px solid {BEFORE}; background: none; }}
+.stack.a {{ border-bottom: 4px solid {AFTER}; background: none; }}
+.stack em {{ font-size: 0.68rem; text-align: center; }}
+.numbers > div {{ font-size: 0.68rem; opacity: .8; text-align: center; white-space: nowrap; overflow: hidden; }}
+.swing {{ height: {SWING}px; background: linear-gradient(#808080, #808080) center / 100% 1px no-repeat; }}
+.swing > div {{ position: relative; }}
+.swing i {{ position: absolute; left: 34%; width: 32%; min-height: 1px; background: {SEGMENT_COLORS[Segment.IMAGE]}; }}
 .truth {{ font-size: 0.85rem; margin: 6px 0 0; }}
 .truths {{ max-height: 170px; overflow: auto; font-size: 0.8rem; }}
 .truths td {{ padding: 1px 8px 1px 0; }} .truths caption {{ text-align: left; opacity: .8; }}
@@ -69,43 +76,37 @@ def _probability(value: float) -> str:
 
 def budget(change: BudgetChange) -> str:
     """Two bars a layer, before and after; below, how much more or less of each layer is the picture's."""
-    count = len(change.labels)
-    before = "".join(_stack(change.before[i], change.segments, i + 0.08, 0.4, BEFORE) for i in range(count))
-    after = "".join(_stack(change.after[i], change.segments, i + 0.52, 0.4, AFTER) for i in range(count))
-    swings = "".join(_swing(value, i) for i, value in enumerate(_of_picture(change)))
     keys = "".join(
         f'<span><i style="background:{SEGMENT_COLORS[segment]}"></i>{segment.word}</span>' for segment in change.segments
     )
-    numbers = "".join(f"<span>{text}</span>" for text in _numbers(change.labels))
-    svg = f'<svg viewBox="0 0 {count} {{0}}" preserveAspectRatio="none" style="height:{{0}}px" aria-hidden="true">{{1}}</svg>'
-    line = f'<rect x="0" y="{SWING / 2 - 0.5}" width="{count}" height="1" fill="#808080"></rect>'
+    bars = "".join(
+        f"<div>{_stack(before, change.segments, 'b')}{_stack(after, change.segments, 'a')}</div>"
+        for before, after in zip(change.before, change.after, strict=True)
+    )
+    numbers = "".join(f"<div>{text}</div>" for text in _numbers(change.labels))
+    swings = "".join(f"<div>{_swing(value)}</div>" for value in _of_picture(change))
     return (
         f'<div role="img" aria-label="{escape(_told(change))}"><div class="keys">{keys}'
-        '<span>left bar <i class="b"></i>before</span><span>right bar <i class="a"></i>after</span></div>'
-        f"{_row((('1', 2), ('.5', HIGH / 2), ('0', HIGH - 2)), svg.format(HIGH + 4, before + after))}"
-        f"{_row((), f'<div class=numbers>{numbers}</div>')}"
-        f"{_row((('+.5', 3), ('0', SWING / 2), ('−.5', SWING - 3)), svg.format(SWING, line + swings))}</div>"
+        '<span>left <i class="b"></i>before</span><span>right <i class="a"></i>after</span></div>'
+        f"{_row((('1', 4), ('.5', HIGH / 2), ('0', HIGH - 4)), 'high', bars)}{_row((), 'numbers', numbers)}"
+        f"{_row((('+.5', 5), ('0', SWING / 2), ('−.5', SWING - 5)), 'swing', swings)}"
+        "<div class='keys'>below: more or less of it from the picture, after less before</div></div>"
     )
 
 
-def _row(ticks: Sequence[tuple[str, float]], plot: str) -> str:
+def _row(ticks: Sequence[tuple[str, float]], kind: str, plot: str) -> str:
     at = "".join(f'<span style="top:{top}px">{text}</span>' for text, top in ticks)
-    return f'<div class="layers"><div class="at">{at}</div><div class="plot">{plot}</div></div>'
+    return f'<div class="layers"><div class="at">{at}</div><div class="plot {kind}">{plot}</div></div>'
 
 
-def _stack(share: np.ndarray, segments: Sequence[Segment], left: float, width: float, foot: str) -> str:
-    """One bar, picture lowest as on the other pages, with its colour of before or after as a foot."""
-    if np.isnan(share).all():
-        return f'<rect x="{left}" y="{HIGH - 1}" width="{width}" height="1" fill="#808080"><title>n/a</title></rect>'
-    parts, bottom = [], float(HIGH)
-    for segment, value in zip(segments, np.nan_to_num(share), strict=True):
-        bottom -= HIGH * float(value)
-        parts.append(
-            f'<rect x="{left:.3f}" y="{bottom:.2f}" width="{width}" height="{HIGH * float(value):.2f}" '
-            f'fill="{SEGMENT_COLORS[segment]}"><title>{segment.word} {value:.3f}</title></rect>'
-        )
-    parts.append(f'<rect x="{left:.3f}" y="{HIGH + 1}" width="{width}" height="3" fill="{foot}"></rect>')
-    return "".join(parts)
+def _stack(share: np.ndarray, segments: Sequence[Segment], side: str) -> str:
+    """One bar, the first segment lowest as on the other pages, on a foot in the colour of before or after."""
+    parts = [
+        f'<i style="height:{100 * value:.2f}%;background:{SEGMENT_COLORS[segment]}" title="{segment.word} {value:.3f}"></i>'
+        for segment, value in zip(segments, share.tolist(), strict=True)
+        if value == value
+    ]
+    return f'<span class="stack {side}">{"".join(parts) or "<em>n/a</em>"}</span>'
 
 
 def _of_picture(change: BudgetChange) -> np.ndarray:
@@ -114,16 +115,13 @@ def _of_picture(change: BudgetChange) -> np.ndarray:
     return np.full(len(change.labels), np.nan)
 
 
-def _swing(value: float, layer: int) -> str:
+def _swing(value: float) -> str:
     """The picture's share after less before, drawn from -0.5 to 0.5."""
     if value != value:
         return ""
-    length = max(0.75, min(abs(value), 0.5) * SWING)
-    top = SWING / 2 - length if value >= 0 else SWING / 2
-    return (
-        f'<rect x="{layer + 0.3}" y="{top:.2f}" width="0.4" height="{length:.2f}" fill="{SEGMENT_COLORS[Segment.IMAGE]}">'
-        f"<title>picture {value:+.3f}</title></rect>"
-    )
+    length = 100 * min(abs(value), 0.5)
+    place = f"bottom:50%;height:{length:.2f}%" if value >= 0 else f"top:50%;height:{length:.2f}%"
+    return f'<i style="{place}" title="picture {value:+.3f}"></i>'
 
 
 def _numbers(labels: Sequence[str]) -> list[str]:

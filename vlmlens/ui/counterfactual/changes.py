@@ -61,14 +61,15 @@ class Word:
         """The question after this change. Raises QuestionError in words."""
         if self.name == ASK:
             return self.text.strip() or question
-        return apply_text(self.name, question, 1.0, self.seed, **self._given())
+        return apply_text(self.name, question, 1.0, self.seed, **self.given())
 
-    def _given(self) -> dict[str, Any]:
+    def given(self) -> dict[str, Any]:
+        """What `apply_text` is given for it, beside name and seed."""
         lab = self.wording == "lab"
         if self.name == "hint":
             return {"hint": self.text, "place": self.place}
         if self.name == "filler":
-            return {"words": self.words, "place": self.place} | ({"sentences": LAB_FILLER} if lab else {})
+            return {"words": self.words, "place": self.place} | ({"sentences": list(LAB_FILLER)} if lab else {})
         if self.name == "synonym":
             return {"synonyms": LAB_SYNONYMS} if lab else {}
         if self.name == "options":

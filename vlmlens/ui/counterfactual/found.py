@@ -8,7 +8,7 @@ from vlmlens.ui.counterfactual import bars, hints, state
 from vlmlens.ui.counterfactual.asking import Runs, noise
 from vlmlens.ui.counterfactual.words import DIFFERENCE
 from vlmlens.ui.jobs import Pending
-from vlmlens.ui.look import explain
+from vlmlens.ui.look import explain, titled
 from vlmlens.ui.results import LONG, escape
 
 RULERS = {"contribution": "share of the update", "share": "share of attention"}
@@ -17,9 +17,7 @@ RULERS = {"contribution": "share of the update", "share": "share of attention"}
 def show(runs: Runs) -> None:
     change = runs.difference.answers
     st.html(bars.STYLE + _headline(runs))
-    with st.container(horizontal=True, vertical_alignment="top", gap="small"):
-        st.markdown(_sentence(runs), width="stretch")
-        explain(*DIFFERENCE)
+    titled(_sentence(runs), DIFFERENCE)
     st.html(bars.answers(change) + _truth(runs))
     _budget(runs.difference)
 

@@ -5,7 +5,7 @@ const PAUSE = 120; // ms between two values of a slider that is being dragged
 const lists = new WeakMap(); // root element -> list
 
 function fieldOf(field, id) {
-  const shell = element("div", field.kind === "range" || field.kind === "text" ? "field wide" : "field");
+  const shell = element("div", ["range", "text", "choice"].includes(field.kind) ? "field wide" : "field");
   const label = element("label", "", field.label);
   label.htmlFor = id;
   const input = document.createElement(field.kind === "choice" ? "select" : "input");
