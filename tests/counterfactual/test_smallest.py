@@ -7,8 +7,10 @@ import pytest
 from PIL import Image
 
 from vlmlens.counterfactual import blurred, mean_colour, smallest
+from vlmlens.counterfactual.smallest import patch_mask
 from vlmlens.errors import NotApplicable
 from vlmlens.lab.scenes import Scene, Thing
+from vlmlens.models import as_image
 from vlmlens.progress import Cancelled, Progress
 
 QUESTION = "what color is the circle?"
@@ -117,13 +119,10 @@ def test_the_things_patches_are_in_it_and_none_can_be_spared(model, name):
     found = last(vlm, RED, QUESTION)
     assert set(found.patches) & MIDDLE
     assert vlm.answer_many([found.picture], [QUESTION]) == [found.new_answer]
-    from vlmlens.counterfactual.smallest import _mask
-    from vlmlens.models import as_image
-
     image = as_image(RED)
     for spared in found.patches:
         fewer = [patch for patch in found.patches if patch != spared]
-        shown = mean_colour(image, _mask(fewer, found.shape, image.size)) if fewer else image
+        shown = mean_colour(image, patch_mask(fewer, found.shape, image.size)) if fewer else image
         assert vlm.answer_many([shown], [QUESTION]) == ["red"]
     assert found.random_median > len(found.patches)
 

@@ -162,7 +162,7 @@ def patch(
         NotApplicable: the two runs have no tokens that stand for the same, or nothing of the kind of `by`.
     """
     ready = [vlm.prepare(as_image(picture), question) for picture, question in (clean, changed)]
-    states, entering = zip(*(_states(vlm, prepared) for prepared in ready), strict=True)
+    states, entering = zip(*(entering_states(vlm, prepared) for prepared in ready), strict=True)
     own, other = (1, 0) if direction == "restore" else (0, 1)
     groups = _groups(vlm, ready[own], ready[other], entering[own], entering[other], by)
     labels = {site.layer: site.label for site in vlm.sites(ready[own]).values()}
@@ -216,7 +216,7 @@ def _noise(vlm: VLM, asked: Asked, follow: Callable[[Tensor], np.ndarray], alone
     return max(float(np.abs(found - alone).max()), LEAST_NOISE)
 
 
-def _states(vlm: VLM, prepared: Prepared) -> tuple[dict[int, np.ndarray], range]:
+def entering_states(vlm: VLM, prepared: Prepared) -> tuple[dict[int, np.ndarray], range]:
     """States float32 [position, width] entering every layer, and the positions that enter layers at all.
 
     Some families have positions before those (patches that only a Q-Former reads) or after (the tokens of a decoder

@@ -7,20 +7,22 @@ from vlmlens.charts.figure import AFTER, BEFORE, Figure, figure, rows
 from vlmlens.counterfactual import AnswerChange
 
 RUNS = ("before", "after")
+MOST = 6  # answers
 MARK = " ◂ best"  # behind the number of the answer that a run gives
 
 
 def paired_answers(result: AnswerChange) -> Figure:
     """The most probable answers of two runs; a flip shows as the mark on two different answers."""
     best = {"before": result.before.candidate, "after": result.after.candidate}
-    values = [value for pair in result.pairs for value in (pair.before, pair.after)]
-    leads = [best[run] == pair.candidate for pair in result.pairs for run in RUNS]
-    count = len(result.pairs)
-    names = json.dumps([pair.text for pair in result.pairs])
+    pairs = result.pairs[:MOST]  # which begin with the best of both runs
+    values = [value for pair in pairs for value in (pair.before, pair.after)]
+    leads = [best[run] == pair.candidate for pair in pairs for run in RUNS]
+    count = len(pairs)
+    names = json.dumps([pair.text for pair in pairs])
     body = {
         "data": rows(
             rank=[rank for rank in range(count) for _ in RUNS],
-            answer=[pair.text for pair in result.pairs for _ in RUNS],
+            answer=[pair.text for pair in pairs for _ in RUNS],
             run=list(RUNS) * count,
             probability=values,
             told=["" if math.isnan(v) else f"{v:.3f}" + MARK * lead for v, lead in zip(values, leads, strict=True)],
