@@ -7,6 +7,7 @@ import itertools
 import re
 import runpy
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -279,6 +280,44 @@ def test_the_rows_that_are_kept_are_those_that_transformers_returns(kind, vlm, p
         assert set(recorder.kept) == set(weights)
         for name, kept in recorder.kept.items():
             torch.testing.assert_close(kept.attention[0], weights[name][:, kept.rows], atol=1e-5, rtol=0)
+
+
+def standing(kind, vlm, batch):
+    """Where each item's positions stand in the batch, and its readout's after the last: an int array an item."""
+    words = batch.inputs["attention_mask"].bool()
+    if kind == "vilt":
+        words = words.roll(-1, dims=1)  # the answer is read from the first word, which comes last
+    picture = batch.image[:, : batch.image.shape[1] - words.shape[1]]
+    after = words.new_ones(len(words), len(getattr(vlm, "begin", ())) + 1)
+    return [np.flatnonzero(real) for real in torch.cat([picture, words, after], dim=1)]
+
+
+@torch.inference_mode()
+def test_rows_beside_padding_are_those_of_each_item_alone(kind, vlm, plain, pictures):
+    """Every row of every layer and head, of pictures and questions of different lengths."""
+    pairs = [(picture, question) for picture in pictures for question in QUESTIONS[:2]]
+    batch = vlm.batch(*zip(*pairs, strict=True))
+    places, alone = standing(kind, vlm, batch), [vlm.prepare(*pair) for pair in pairs]
+    assert not batch.inputs["attention_mask"].all()
+    assert [len(place) for place in places] == [ready.length + 1 for ready in alone]
+    length = max(place[-1] for place in places)
+    ids = batch.inputs["input_ids"][:1]
+    longest = replace(alone[0], inputs={**alone[0].inputs, "input_ids": ids}, tokens=("",) * length)
+    sites = vlm.sites(longest)
+    rows = {site.name: site.queries for site in sites.values()}
+    recorder = Recorder(sites, np.zeros(length, np.int8), rows, contributions=False)
+    with vlm.listening(), recording(recorder):
+        vlm.batch_logits(batch)
+    for item, (ready, place) in enumerate(zip(alone, places, strict=True)):
+        weights = TRUTHS[kind].run(plain(kind), ready)
+        assert recorder.kept.keys() == weights.keys()
+        for module, single in vlm.sites(ready).items():
+            site, found = sites[module], recorder.kept[single.name].attention[item]
+            queries = [site.queries.index(position) for position in place[list(single.queries)]]
+            keys = [site.keys.index(position) for position in place[list(single.keys)]]
+            wanted = torch.zeros(len(found), len(queries), len(site.keys))
+            wanted[:, :, keys] = weights[site.name]
+            torch.testing.assert_close(found[:, queries], wanted, atol=1e-5, rtol=0)
 
 
 def test_the_answers_row_is_made_of_the_rows_that_the_answer_is_read_from(kind, vlm, plain, pictures):
