@@ -12,7 +12,7 @@ from PIL import Image
 
 import vlmlens
 from vlmlens.attention import patch
-from vlmlens.attention.patching import EVERYTHING, LAST
+from vlmlens.attention.patching import EVERYTHING, LAST, entering_states
 from vlmlens.errors import NotApplicable
 from vlmlens.lab.scenes import Scene, Thing
 from vlmlens.models import as_image
@@ -181,12 +181,10 @@ def test_every_state_restores_and_none_changes_anything(load, pictures, kind):
 
 def test_bit_for_bit_in_a_pass_of_its_own(model):
     """What is not exact above is the size of a batch."""
-    from vlmlens.attention.patching import _states
-
     for name in ("lab:concat", "lab:llava"):
         vlm = model(name)
         clean, changed = (vlm.prepare(as_image(scene), QUESTION) for scene in (RED, GREEN))
-        states, entering = _states(vlm, clean)
+        states, entering = entering_states(vlm, clean)
         with vlm.lock:
             plain = vlm.run(clean, None)[0]
             for layer, kept in states.items():

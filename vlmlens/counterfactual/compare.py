@@ -160,5 +160,5 @@ def _maps(before: Trace, after: Trace) -> tuple[MapChange | None, str]:
     again, others = image_maps(after)
     if not places or [place.label for place in places] != [place.label for place in again]:
         return None, "The rows that the two answers are read from see the picture at different layers, or at none."
-    means = (maps[:, :, 0].mean(axis=1) for maps in (values, others))  # [place, cell]
-    return MapChange(tuple(place.label for place in places), *means, before.grid), ""
+    was, now = (maps[:, :, 0].mean(axis=1) for maps in (values, others))  # [place, cell]
+    return MapChange(tuple(place.label for place in places), was, now, before.grid), ""

@@ -130,10 +130,10 @@ def paired(before: Effects, after: Effects) -> EffectChange:
     pairs = _words(before, after)
     parts = before.of_regions.tolist(), after.of_regions.tolist()
     if before.parts == after.parts:
-        pairs += [PairedEffect(_part(i), was, now) for i, (was, now) in enumerate(zip(*parts, strict=True))]
+        pairs += map(PairedEffect, _names(before.parts), *parts)
     else:
-        pairs += [PairedEffect(_part(i), was, None) for i, was in enumerate(parts[0])]
-        pairs += [PairedEffect(_part(i), None, now) for i, now in enumerate(parts[1])]
+        pairs += [PairedEffect(name, was, None) for name, was in zip(_names(before.parts), parts[0], strict=True)]
+        pairs += [PairedEffect(name, None, now) for name, now in zip(_names(after.parts), parts[1], strict=True)]
     return EffectChange(before.answer, before.against, tuple(pairs))
 
 
@@ -180,8 +180,11 @@ def _regions(shape: tuple[int, int], parts: tuple[int, int]) -> tuple[tuple[int,
     )
 
 
-def _part(number: int) -> str:
-    return f"picture, part {number + 1}"
+def _names(parts: tuple[int, int]) -> list[str]:
+    """The parts of the picture in words, row by row: "picture, top left"."""
+    across = {0: (), 1: ("",), 2: (" left", " right"), 3: (" left", " center", " right")}[parts[1]]
+    down = {0: (), 1: ("",), 2: (" top", " bottom"), 3: (" top", " middle", " bottom")}[parts[0]]
+    return [f"picture,{row}{column}" for row in down for column in across]
 
 
 def _words(before: Effects, after: Effects) -> list[PairedEffect]:

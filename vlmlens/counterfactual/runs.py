@@ -187,10 +187,9 @@ def _shares(data: Any) -> Shares:
         lines = tuple(tuple(None if value is None else float(value) for value in row) for row in share)
     except (TypeError, KeyError, ValueError) as error:
         raise wrong from error
-    texts = (
-        isinstance(layers, list) and isinstance(segments, list) and all(isinstance(t, str) for t in (ruler, *layers))
-    )
-    if not texts or not set(segments) <= _SEGMENTS.keys() or len(lines) != len(layers):
+    if not isinstance(layers, list) or not isinstance(segments, list) or len(lines) != len(layers):
+        raise wrong
+    if not all(isinstance(text, str) for text in (ruler, *layers, *segments)) or not set(segments) <= _WORDS:
         raise wrong
     if any(len(row) != len(segments) or any(v is not None and not 0 <= v <= 1.001 for v in row) for row in lines):
         raise wrong

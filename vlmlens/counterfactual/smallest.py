@@ -64,7 +64,7 @@ class Smallest:
 
     def mask(self, size: tuple[int, int]) -> np.ndarray:
         """The filled pixels of a picture of this width and height, bool [height, width]."""
-        return _mask(self.patches, self.shape, size)
+        return patch_mask(self.patches, self.shape, size)
 
     def sentence(self) -> str:
         """What was found, in words with its numbers."""
@@ -176,7 +176,7 @@ class _Search:
         self.known = {frozenset[int](): self._judged(alone)}
 
     def filled(self, patches: Sequence[int]) -> Image.Image:
-        return self.fill(self.image, _mask(patches, self.shape, self.image.size)) if patches else self.image
+        return self.fill(self.image, patch_mask(patches, self.shape, self.image.size)) if patches else self.image
 
     def tried(self, sets: Sequence[Sequence[int]]) -> list[_Tried]:
         """Every set filled alone; none is asked twice."""
@@ -231,7 +231,7 @@ class _Search:
         return _Tried(int(probabilities.argmax()), own, float(others.max() - logs[self.candidate]))
 
 
-def _mask(patches: Sequence[int], shape: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+def patch_mask(patches: Sequence[int], shape: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
     """The pixels of these patches, bool [height, width]."""
     width, height = size
     chosen = np.zeros(shape, bool)

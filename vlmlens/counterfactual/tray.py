@@ -88,16 +88,16 @@ class Tray:
         out = io.StringIO()
         table = csv.writer(out, lineterminator="\n")
         ranks = range(1, 4)
-        best = [column for rank in ranks for column in (f"answer_{rank}", f"probability_{rank}")]
-        table.writerow(["name", "model", "revision", "question", "picture_sha256", "steps", *best, "ruler", "image"])
+        ranked = [column for rank in ranks for column in (f"answer_{rank}", f"probability_{rank}")]
+        table.writerow(["name", "model", "revision", "question", "picture_sha256", "steps", *ranked, "ruler", "image"])
         for run in self.runs:
-            answers = [(answer.text, answer.probability) for answer in run.answers[: len(ranks)]]
-            answers += [("", "")] * (len(ranks) - len(answers))
+            best = [cell for answer in run.answers[: len(ranks)] for cell in (answer.text, str(answer.probability))]
+            best += [""] * (2 * len(ranks) - len(best))
             image = run.shares.column(Segment.IMAGE)
             split = image[~np.isnan(image)]
             share = f"{split.mean():.6f}" if len(split) else ""
             asked = (run.name, run.model, run.revision, run.question, run.picture_hash, run.steps)
-            table.writerow([*asked, *(cell for pair in answers for cell in pair), run.shares.ruler, share])
+            table.writerow([*asked, *best, run.shares.ruler, share])
         return out.getvalue()
 
 
