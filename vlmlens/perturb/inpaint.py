@@ -13,6 +13,7 @@ from vlmlens.perturb.pixels import bounds, rounded
 SMALL = 64  # unknowns that are solved without a coarser level
 STEPS = 6  # of conjugate gradients on the finest level; twice as many on every coarser one, where they are cheap
 MOST_STEPS = 96
+LARGE = 2_000_000  # pixels around a hole above which a level only doubles the one before
 CLOSE = 1e-3  # squared grey levels that are left, over all of the hole
 
 
@@ -39,7 +40,8 @@ def _fill(pixels: np.ndarray, hole: np.ndarray, steps: int) -> np.ndarray:
     coarse = _halved(pixels * known) / np.maximum(share, 0.25)
     coarse = _fill(coarse, share[0] == 0, min(2 * steps, MOST_STEPS)) if share.min() == 0 else coarse
     height, width = hole.shape
-    return _descend(pixels, hole, _doubled(_doubled(coarse, 1), 2)[:, :height, :width], steps)
+    start = _doubled(_doubled(coarse, 1), 2)[:, :height, :width]
+    return _descend(pixels, hole, start, steps) if hole.size <= LARGE else np.where(hole, start, pixels)
 
 
 def _descend(pixels: np.ndarray, hole: np.ndarray, start: np.ndarray, steps: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from vlmlens.perturb.inpaint import inpaint
 from vlmlens.perturb.pixels import bounds, rounded
 from vlmlens.perturb.row import Given, Option, Perturbation
 
-Places = tuple[np.ndarray, np.ndarray]  # rows, columns
+Window = tuple[slice, slice]  # rows, columns
 
 
 def move(given: Given) -> Image.Image:
@@ -15,28 +15,28 @@ def move(given: Given) -> Image.Image:
     across, down = (round(given.strength * length) for length in _way(given))
     if not across and not down:
         return given.image
-    here, there = _pairs(given.region, across, down)
+    here, there, shape = _windows(given.region, across, down)
     pixels = np.array(inpaint(given.image, given.region))
-    pixels[there] = np.asarray(given.image)[here]
+    np.copyto(pixels[there], np.asarray(given.image)[here], where=shape)
     return Image.fromarray(pixels)
 
 
 def copy(given: Given) -> Image.Image:
     """Strength is how opaque the copy is."""
-    here, there = _pairs(given.region, *_way(given))
+    here, there, shape = _windows(given.region, *_way(given))
     before = np.asarray(given.image)
     pixels = before.copy()
-    pixels[there] = _mixed(before[there], before[here], given.strength)
+    np.copyto(pixels[there], _mixed(before[there], before[here], given.strength), where=shape)
     return Image.fromarray(pixels)
 
 
 def swap(given: Given) -> Image.Image:
     """Strength is how opaque each is at the other's place; where the two overlap, what is put at the target wins."""
-    here, there = _pairs(given.region, *_way(given))
+    here, there, shape = _windows(given.region, *_way(given))
     before = np.asarray(given.image)
     pixels = before.copy()
-    pixels[here] = _mixed(before[here], before[there], given.strength)
-    pixels[there] = _mixed(before[there], before[here], given.strength)
+    np.copyto(pixels[here], _mixed(before[here], before[there], given.strength), where=shape)
+    np.copyto(pixels[there], _mixed(before[there], before[here], given.strength), where=shape)
     return Image.fromarray(pixels)
 
 
@@ -67,17 +67,19 @@ def _way(given: Given) -> tuple[int, int]:
     return round(given.to[0] * width - (left + right) / 2), round(given.to[1] * height - (top + bottom) / 2)
 
 
-def _pairs(region: np.ndarray, across: int, down: int) -> tuple[Places, Places]:
-    """Where the region's pixels are and where they go, without those that would leave the picture."""
-    rows, columns = np.nonzero(region)
+def _windows(region: np.ndarray, across: int, down: int) -> tuple[Window, Window, np.ndarray]:
+    """Where the region is, where it goes, and its shape there [height, width, 1], less what would leave the picture."""
+    left, top, right, bottom = bounds(region)
     height, width = region.shape
-    stay = (rows + down >= 0) & (rows + down < height) & (columns + across >= 0) & (columns + across < width)
-    rows, columns = rows[stay], columns[stay]
-    return (rows, columns), (rows + down, columns + across)
+    left, top = max(left, -across), max(top, -down)
+    right, bottom = max(left, min(right, width - across)), max(top, min(bottom, height - down))
+    here = slice(top, bottom), slice(left, right)
+    there = slice(top + down, bottom + down), slice(left + across, right + across)
+    return here, there, region[here][..., None]
 
 
 def _mixed(old: np.ndarray, new: np.ndarray, strength: float) -> np.ndarray:
-    return rounded(old + strength * (new.astype(float) - old))
+    return rounded(old + np.float32(strength) * (new.astype(np.float32) - old))
 
 
 FACTOR = Option("factor", "Times", "number", 0.5, 0.1, 4)
