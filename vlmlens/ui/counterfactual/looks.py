@@ -39,12 +39,12 @@ def strip(runs: Runs) -> None:
     after = _thumb(_shown(runs, after=True), maps, maps.after[place] / most)
     less = _thumb(_shown(runs, after=True), maps, maps.difference[place] / (swing or 1.0), signed=True)
     layer = maps.labels[place].split(":")[0]
-    told = f"differs by up to {100 * swing:.1f} % of attention"
+    told = f"difference, up to {100 * swing:.1f} %"
     st.html(
         f'<div class="thumbs"><figure><img alt="Where it looks before, {layer}" src="{before}">'
         f"<figcaption>looks at {layer}, before</figcaption></figure>"
         f'<figure><img alt="Where it looks after, {layer}" src="{after}"><figcaption>after</figcaption></figure>'
-        f'<figure><img alt="The difference: {told}" src="{less}"><figcaption>{told}</figcaption></figure></div>'
+        f'<figure><img alt="Where it looks after less before: {told}" src="{less}"><figcaption>{told}</figcaption></figure></div>'
     )
 
 
