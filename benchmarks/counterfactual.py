@@ -52,7 +52,9 @@ def main() -> None:
             curve = opened_curve(page)
         chromium.close()
     print(f"a slider moved, answer, budget and maps redrawn: {told(moved)}")
-    print(f"a widget that changes nothing: {told(idle)}; ratio {statistics.median(moved) / statistics.median(idle):.2f}")
+    print(
+        f"a widget that changes nothing: {told(idle)}; ratio {statistics.median(moved) / statistics.median(idle):.2f}"
+    )
     print(f"the server's work, the whole page: {told(server)}")
     print(f"a curve of 21 strengths: in the library {told(sweep)}; in the browser, from the click, {curve:.0f} ms")
 

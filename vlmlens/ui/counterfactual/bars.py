@@ -5,6 +5,7 @@ What is saved is a chart with its axes; see `vlmlens.charts`.
 
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 
 import numpy as np
 
@@ -19,38 +20,11 @@ HIGH = 116  # pixels of a whole budget
 SWING = 44  # pixels of its difference, both ways together
 MOST_LABELS = 12  # layers that are numbered one by one
 
-STYLE = f"""
-<style>
-.pairs {{ display: grid; grid-template-columns: auto 1fr; gap: 3px 10px; font-size: 0.82rem; align-items: center; }}
-.pairs .name {{ text-align: right; max-width: 9rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }}
-.pairs .track {{ display: grid; grid-template-rows: 11px 11px; }}
-.pairs .bar {{ display: flex; align-items: center; font-size: 0.7rem; line-height: 11px; font-variant-numeric: tabular-nums; }}
-.pairs .bar i {{ height: 9px; margin-right: 5px; min-width: 1px; }}
-.b {{ background: {BEFORE}; }} .a {{ background: {AFTER}; }}
-.keys {{ display: flex; flex-wrap: wrap; gap: 2px 12px; font-size: 0.75rem; margin: 2px 0; }}
-.keys i {{ display: inline-block; width: 10px; height: 10px; margin-right: 4px; }}
-.layers {{ display: flex; }}
-.layers .at {{ flex: none; width: 30px; position: relative; font-size: 0.68rem; opacity: .8; }}
-.layers .at span {{ position: absolute; right: 5px; transform: translateY(-50%); line-height: 1; }}
-.layers .plot {{ flex: 1; min-width: 0; display: flex; }}
-.layers .plot > div {{ flex: 1; min-width: 0; }}
-.high > div {{ height: {HIGH}px; display: flex; justify-content: center; gap: 4%; }}
-.stack {{ width: 40%; height: 100%; box-sizing: border-box; display: flex; flex-direction: column-reverse; }}
-.stack.b {{ border-bottom: 4px solid {BEFORE}; background: none; }}
-.stack.a {{ border-bottom: 4px solid {AFTER}; background: none; }}
-.stack em {{ font-size: 0.68rem; text-align: center; }}
-.numbers > div {{ font-size: 0.68rem; opacity: .8; text-align: center; white-space: nowrap; overflow: hidden; }}
-.swing {{ height: {SWING}px; background: linear-gradient(#808080, #808080) center / 100% 1px no-repeat; }}
-.swing > div {{ position: relative; }}
-.swing i {{ position: absolute; left: 34%; width: 32%; min-height: 1px; background: {SEGMENT_COLORS[Segment.IMAGE]}; }}
-.truth {{ font-size: 0.85rem; margin: 6px 0 0; }}
-.truths {{ max-height: 170px; overflow: auto; font-size: 0.8rem; }}
-.truths td {{ padding: 1px 8px 1px 0; }} .truths caption {{ text-align: left; opacity: .8; }}
-.thumbs {{ display: grid; grid-template-columns: repeat(3, 1fr); gap: 8px; }}
-.thumbs figure {{ margin: 0; }} .thumbs img {{ width: 100%; border-radius: 4px; display: block; }}
-.thumbs figcaption {{ font-size: 0.75rem; opacity: .85; }}
-</style>
-"""
+_COLORS = f"--before:{BEFORE};--after:{AFTER};--image:{SEGMENT_COLORS[Segment.IMAGE]}"
+STYLE = (
+    f"<style>:root{{{_COLORS};--high:{HIGH}px;--swing:{SWING}px}}"
+    f"{Path(__file__).with_name('page.css').read_text(encoding='utf-8')}</style>"
+)
 
 
 def answers(change: AnswerChange) -> str:
@@ -64,8 +38,12 @@ def answers(change: AnswerChange) -> str:
             for kind, value, best in (("b", pair.before, first[0]), ("a", pair.after, first[1]))
         )
         name = escape(pair.text)
-        lines.append(f'<div class="name">{f"<b>{name}</b>" if any(first) else name}</div><div class="track">{bars}</div>')
-    told = ", ".join(f"{pair.text} {_probability(pair.before)} then {_probability(pair.after)}" for pair in change.pairs)
+        lines.append(
+            f'<div class="name">{f"<b>{name}</b>" if any(first) else name}</div><div class="track">{bars}</div>'
+        )
+    told = ", ".join(
+        f"{pair.text} {_probability(pair.before)} then {_probability(pair.after)}" for pair in change.pairs
+    )
     keys = '<div class="keys"><span><i class="b"></i>before</span><span><i class="a"></i>after</span></div>'
     return f'{keys}<div class="pairs" role="img" aria-label="Probabilities: {escape(told)}">{"".join(lines)}</div>'
 
@@ -77,7 +55,8 @@ def _probability(value: float) -> str:
 def budget(change: BudgetChange) -> str:
     """Two bars a layer, before and after; below, how much more or less of each layer is the picture's."""
     keys = "".join(
-        f'<span><i style="background:{SEGMENT_COLORS[segment]}"></i>{segment.word}</span>' for segment in change.segments
+        f'<span><i style="background:{SEGMENT_COLORS[segment]}"></i>{segment.word}</span>'
+        for segment in change.segments
     )
     bars = "".join(
         f"<div>{_stack(before, change.segments, 'b')}{_stack(after, change.segments, 'a')}</div>"
@@ -102,7 +81,8 @@ def _row(ticks: Sequence[tuple[str, float]], kind: str, plot: str) -> str:
 def _stack(share: np.ndarray, segments: Sequence[Segment], side: str) -> str:
     """One bar, the first segment lowest as on the other pages, on a foot in the colour of before or after."""
     parts = [
-        f'<i style="height:{100 * value:.2f}%;background:{SEGMENT_COLORS[segment]}" title="{segment.word} {value:.3f}"></i>'
+        f'<i style="height:{100 * value:.2f}%;background:{SEGMENT_COLORS[segment]}" '
+        f'title="{segment.word} {value:.3f}"></i>'
         for segment, value in zip(segments, share.tolist(), strict=True)
         if value == value
     ]
@@ -117,7 +97,7 @@ def _of_picture(change: BudgetChange) -> np.ndarray:
 
 def _swing(value: float) -> str:
     """The picture's share after less before, drawn from -0.5 to 0.5."""
-    if value != value:
+    if value != value or abs(value) < 0.0005:
         return ""
     length = 100 * min(abs(value), 0.5)
     place = f"bottom:50%;height:{length:.2f}%" if value >= 0 else f"top:50%;height:{length:.2f}%"

@@ -153,7 +153,9 @@ def _word(number: int, item: Any) -> Word:
     try:
         return Word(**item)
     except TypeError as error:
-        raise QuestionError(f"Change of words {number} ({item['name']}) says something that no such change has.") from error
+        raise QuestionError(
+            f"Change of words {number} ({item['name']}) says something that no such change has."
+        ) from error
     except UserError as error:
         raise QuestionError(f"Change of words {number}: {error}") from error
 

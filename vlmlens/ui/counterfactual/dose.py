@@ -27,7 +27,9 @@ def draw(runs: Runs) -> None:
     if st.session_state.get("dose-step") not in names:
         st.session_state["dose-step"] = names[-1]
     place = names.index(str(st.selectbox("Which change", names, key="dose-step")))
-    without = replace(runs.changes, steps=tuple(replace(s, strength=0.0) if i == place else s for i, s in enumerate(steps)))
+    without = replace(
+        runs.changes, steps=tuple(replace(s, strength=0.0) if i == place else s for i, s in enumerate(steps))
+    )
     request, vlm, question = runs.request, runs.vlm, runs.changed[1]
 
     def at(strength: float) -> Image.Image:

@@ -51,25 +51,17 @@ def show(request: Request) -> None:
     now = state.history()
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="changes-bar"):
         st.markdown("**Changes**", width="stretch")
-        st.button(
-            "", icon=":material/undo:", key="undo", help="Undo", disabled=not now.past, on_click=_undo, type="tertiary"
-        )
-        st.button(
-            "", icon=":material/redo:", key="redo", help="Redo", disabled=not now.future, on_click=_redo, type="tertiary"
-        )
-        st.button(
-            "",
-            icon=":material/delete_sweep:",
-            key="clear",
-            help="Take all changes away",
-            disabled=now.now.none,
-            on_click=_clear,
-            type="tertiary",
-        )
+        for label, off, act in (
+            ("Undo", not now.past, _undo),
+            ("Redo", not now.future, _redo),
+            ("Clear all", now.now.none, _clear),
+        ):
+            st.button(label, key=f"changes-{label}", disabled=off, on_click=act, type="tertiary")
         _as_json()
     base = now.base
     rows = [*map(row_of_step, base.steps), *map(row_of_word, base.words)]
-    steps(rows, key=LIST, version=str(now.version))
+    if rows:
+        steps(rows, key=LIST, version=str(now.version))
     if now.now.scene is not None:
         st.caption("The scene was composed anew.")
     if problem := state.problem():
@@ -164,7 +156,9 @@ def _word(name: str, request: Request) -> Word:
         return Word("hint", text=text)
     if name == "options":
         return Word(name, text=hints.choices(request.question))
-    return Word(name, words=4 if wording == "lab" else 20, wording=wording if name in ("filler", "synonym") else "everyday")
+    return Word(
+        name, words=4 if wording == "lab" else 20, wording=wording if name in ("filler", "synonym") else "everyday"
+    )
 
 
 def _step(name: str, now: Changes) -> Step | None:

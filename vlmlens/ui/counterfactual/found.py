@@ -68,11 +68,11 @@ def _truth(runs: Runs) -> str:
             lines.append(f"{name}: the question has no true answer on this scene")
         else:
             right = truth == trace.answers[0].text
-            lines.append(f"{name}: {truth}, so it is {'right ✓' if right else 'wrong ✕'}")
+            lines.append(f"{name}: {truth}, the answer is {'right ✓' if right else 'wrong ✕'}")
     note = ""
     if runs.changes.steps:
         note = " (of the scene; what its pixels were put through is not counted)"
-    return f'<p class="truth">Truth {"; ".join(lines)}{note}</p>'
+    return f'<p class="truth">True {"; ".join(lines)}{note}</p>'
 
 
 def _budget(difference: Difference) -> None:

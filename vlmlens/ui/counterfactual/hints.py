@@ -70,7 +70,8 @@ def truths(question: str, before: Scene | None, after: Scene) -> str:
             rows.append((other != own, text, was, now))
     rows.sort(key=lambda row: row[0])
     lines = "".join(
-        f"<tr><td>{text}?</td><td>{was or '–'}</td><td>{'→' if was != now else '='}</td><td><b>{now or '–'}</b></td></tr>"
+        f"<tr><td>{text}?</td><td>{was or '–'}</td><td>{'=' if was == now else '→'}</td>"
+        f"<td><b>{now or '–'}</b></td></tr>"
         for _, text, was, now in rows
     )
     return (

@@ -5,16 +5,17 @@ from dataclasses import dataclass, replace
 from vlmlens.ui.counterfactual.changes import Changes
 
 MOST = 100
+NOTHING = Changes()
 
 
 @dataclass(frozen=True)
 class History:
     """`base` is what the browser was last given to show, `version` its number: rows are told by their place in it."""
 
-    now: Changes = Changes()
+    now: Changes = NOTHING
     past: tuple[Changes, ...] = ()
     future: tuple[Changes, ...] = ()
-    base: Changes = Changes()
+    base: Changes = NOTHING
     version: int = 0
     dragging: bool = False  # a slider is held: what it passes is one change
 

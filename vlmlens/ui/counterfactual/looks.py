@@ -14,7 +14,7 @@ from vlmlens.attribution import Map
 from vlmlens.attribution.case import single
 from vlmlens.attribution.from_attention import raw_map
 from vlmlens.counterfactual.compare import MapChange
-from vlmlens.lab.draw import draw
+from vlmlens.models import as_image
 from vlmlens.picture import encode_png
 from vlmlens.ui import results
 from vlmlens.ui.counterfactual.asking import Runs
@@ -35,31 +35,26 @@ def strip(runs: Runs) -> None:
     place = default_place(runs.before)
     most = float(max(maps.before[place].max(), maps.after[place].max())) or 1.0
     swing = float(np.abs(maps.difference[place]).max())
-    before = _thumb(_shown(runs, after=False), maps, maps.before[place] / most)
-    after = _thumb(_shown(runs, after=True), maps, maps.after[place] / most)
-    less = _thumb(_shown(runs, after=True), maps, maps.difference[place] / (swing or 1.0), signed=True)
+    was, now = _small(as_image(runs.request.source.load())), _small(runs.image)
     layer = maps.labels[place].split(":")[0]
     told = f"difference, up to {100 * swing:.1f} %"
-    st.html(
-        f'<div class="thumbs"><figure><img alt="Where it looks before, {layer}" src="{before}">'
-        f"<figcaption>looks at {layer}, before</figcaption></figure>"
-        f'<figure><img alt="Where it looks after, {layer}" src="{after}"><figcaption>after</figcaption></figure>'
-        f'<figure><img alt="Where it looks after less before: {told}" src="{less}"><figcaption>{told}</figcaption></figure></div>'
+    shown = (
+        (f"looks at {layer}, before", _thumb(was, maps, maps.before[place] / most)),
+        ("after", _thumb(now, maps, maps.after[place] / most)),
+        (told, _thumb(now, maps, maps.difference[place] / (swing or 1.0), signed=True)),
     )
+    figures = (
+        f'<figure><img alt="Where it looks: {name}" src="{image}"><figcaption>{name}</figcaption></figure>'
+        for name, image in shown
+    )
+    st.html(f'<div class="thumbs">{"".join(figures)}</div>')
 
 
-def _shown(runs: Runs, after: bool) -> Image.Image:
-    """A small copy of the picture."""
-    if after:
-        image = runs.image
-    else:
-        source = runs.request.source.load()
-        image = source if isinstance(source, Image.Image) else draw(source, THUMB)  # type: ignore[arg-type]
-    width, height = image.size
-    scale = THUMB / max(width, height)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = image.size[0] < THUMB  # pixels that a model gets are shown as pixels
-    return image.convert("RGB").resize(size, Image.Resampling.NEAREST if small else Image.Resampling.BILINEAR)
+def _small(image: Image.Image) -> Image.Image:
+    """A small copy of a picture; pixels that a model gets are shown as pixels."""
+    scale = THUMB / max(image.size)
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    return image.convert("RGB").resize(size, Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BILINEAR)
 
 
 def _thumb(image: Image.Image, maps: MapChange, values: np.ndarray, signed: bool = False) -> str:
@@ -81,7 +76,10 @@ def draw_fold(runs: Runs) -> None:
     place = maps.labels.index(chosen)
     titled(_sentence(maps, place), LOOKS)
     columns = st.columns(3, gap="medium")
-    sides = (("before", runs.before, _only(raw_map(runs.before), place)), ("after", runs.after, _only(raw_map(runs.after), place)))
+    sides = (
+        ("before", runs.before, _only(raw_map(runs.before), place)),
+        ("after", runs.after, _only(raw_map(runs.after), place)),
+    )
     for column, (name, trace, found) in zip(columns, sides, strict=False):
         with column:
             st.markdown(f"**{name}**, “{trace.answers[0].text}”")
@@ -94,7 +92,9 @@ def draw_fold(runs: Runs) -> None:
 
 def _only(found: Map, place: int) -> Map:
     """One slice of a map, its heads apart."""
-    return replace(found, labels=found.labels[place : place + 1], values=found.values[place : place + 1], first=0, words=None)
+    return replace(
+        found, labels=found.labels[place : place + 1], values=found.values[place : place + 1], first=0, words=None
+    )
 
 
 def _sentence(maps: MapChange, place: int) -> str:
@@ -104,5 +104,3 @@ def _sentence(maps: MapChange, place: int) -> str:
     stays = "stays at" if where[0] == where[1] else f"goes from {where[0]} to"
     total = f"{before.sum():.0%} of attention was on the picture before, {after.sum():.0%} is after"
     return f"At {maps.labels[place].split(':')[0]} the hottest patch {stays} {where[1]}; {total}."
-
-

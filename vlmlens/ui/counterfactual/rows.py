@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from vlmlens.errors import PictureError, QuestionError
-from vlmlens.perturb import PERTURBATIONS, TEXT, Option, Region, Step
+from vlmlens.perturb import PERTURBATIONS, TEXT, Option, Step
 from vlmlens.ui.counterfactual.asking import EXAMPLE, Donors
 from vlmlens.ui.counterfactual.changes import ASK, WORDINGS, Word
 from vlmlens.ui.counterfactual.steps import Field, Row
@@ -111,8 +111,14 @@ def _wording(word: Word) -> Field:
 
 def word_of(word: Word, values: dict[str, Any]) -> Word:
     """The change of words with what its controls say. Raises QuestionError in words."""
-    numbers = {name: int(_number(values[name])) for name in ("seed", "words") if name in values}
-    texts = {name: str(values[name]) for name in ("text", "place", "wording") if name in values}
-    if numbers.get("words", 0) > MOST_FILLER:
+    count = int(_number(values.get("words", word.words)))
+    if count > MOST_FILLER:
         raise QuestionError(f"A filler has up to {MOST_FILLER} words.")
-    return replace(word, **numbers, **texts)
+    return Word(
+        word.name,
+        int(_number(values.get("seed", word.seed))),
+        str(values.get("text", word.text)),
+        str(values.get("place", word.place)),
+        count,
+        str(values.get("wording", word.wording)),
+    )

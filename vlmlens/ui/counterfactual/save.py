@@ -59,7 +59,10 @@ def as_python(runs: Runs) -> str:
     source, changes = runs.request.source, runs.changes
     scene = source.scene is not None
     lines = ["import json", "import vlmlens", "from PIL import Image"]
-    lines += ["from vlmlens.counterfactual.compare import compare", "from vlmlens.perturb import apply_text, from_json, run"]
+    lines += [
+        "from vlmlens.counterfactual.compare import compare",
+        "from vlmlens.perturb import apply_text, from_json, run",
+    ]
     if scene or any(step.donor.startswith(EXAMPLE) for step in changes.steps):
         lines += ["from vlmlens.lab.draw import render", "from vlmlens.lab.scenes import Scene"]
     lines += ["", f"vlm = vlmlens.load({runs.vlm.name!r})"]

@@ -1,8 +1,12 @@
-"""Kept runs: named, compared two by two, taken away and brought back. They outlive a reload under a number in the link."""
+"""Kept runs: named, compared two by two, taken away and brought back.
+
+They outlive a reload, on the server, under a number in the link.
+"""
 
 import secrets
 import threading
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -30,8 +34,14 @@ def _shelf() -> "tuple[threading.Lock, OrderedDict[str, Tray]]":
     return threading.Lock(), OrderedDict()
 
 
+def _number() -> str:
+    """The number in the link; "" while there is none."""
+    return str(st.query_params.get(LINK) or st.session_state.get(LINK) or "")
+
+
 def tray() -> Tray:
-    number = st.query_params.get(LINK) or st.session_state.get(LINK)
+    """The session's."""
+    number = _number()
     lock, shelf = _shelf()
     with lock:
         if number not in shelf:
@@ -42,7 +52,7 @@ def tray() -> Tray:
 
 def keep(new: Tray) -> None:
     """Put a tray on the shelf, and its number into the link."""
-    number = st.query_params.get(LINK) or st.session_state.get(LINK) or secrets.token_urlsafe(12)
+    number = _number() or secrets.token_urlsafe(12)
     lock, shelf = _shelf()
     with lock:
         shelf[number] = new
@@ -55,8 +65,7 @@ def keep(new: Tray) -> None:
 
 def remember() -> None:
     """The number into the address; another page and back does not lose it."""
-    number = st.query_params.get(LINK) or st.session_state.get(LINK)
-    if number:
+    if number := _number():
         st.session_state[LINK] = number
         if st.query_params.get(LINK) != number:
             st.query_params[LINK] = number
@@ -65,7 +74,12 @@ def remember() -> None:
 def draw(runs: Runs | None) -> None:
     """`runs`: what is asked at present; None where it has no answer. The tray is there all the same."""
     kept = tray()
-    titled(f"**{len(kept.runs)}** kept." if kept.runs else "Nothing is kept yet: keep a run, change something, keep another.", TRAY)
+    titled(
+        f"**{len(kept.runs)}** kept."
+        if kept.runs
+        else "Nothing is kept yet: keep a run, change something, keep another.",
+        TRAY,
+    )
     if runs is not None:
         _keep_one(runs, kept)
     if message := st.session_state.get(PROBLEM):
@@ -161,7 +175,9 @@ def _in_and_out(kept: Tray) -> None:
             download("All, JSON", lambda: kept.to_json().encode(), "tray.json")
             download("All, CSV", lambda: kept.to_csv().encode(), "tray.csv")
     number = st.session_state.setdefault("tray-files", 0)
-    st.file_uploader("Bring back a tray (JSON)", type=["json"], key=f"{FILE}-{number}", on_change=_bring, args=(number,))
+    st.file_uploader(
+        "Bring back a tray (JSON)", type=["json"], key=f"{FILE}-{number}", on_change=_bring, args=(number,)
+    )
 
 
 def _bring(number: int) -> None:
@@ -181,11 +197,7 @@ def _bring(number: int) -> None:
 
 def _renamed(run: Run, kept: Tray) -> Run:
     """A run whose name is free."""
-    from dataclasses import replace
-
     name, number = run.name, 2
     while name in kept.names:
         name, number = f"{run.name[:70]} ({number})", number + 1
     return replace(run, name=name)
-
-
