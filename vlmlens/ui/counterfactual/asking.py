@@ -1,7 +1,6 @@
 """Before and after: the two runs that everything on this page speaks of."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import streamlit as st
@@ -15,12 +14,11 @@ from vlmlens.progress import Progress
 from vlmlens.trace import Trace
 from vlmlens.ui import results
 from vlmlens.ui.counterfactual.changes import Changes
+from vlmlens.ui.counterfactual.donors import Donors
 from vlmlens.ui.jobs import result
 from vlmlens.ui.request import Request
-from vlmlens.ui.source import EXAMPLES, Source, examples
 
 MOST_TRACES = 12  # a session's last changes, so that undo asks nothing anew
-EXAMPLE = "example "  # and its number: a donor that a link can name
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,31 +45,6 @@ class Runs:
     def key(self) -> tuple[object, ...]:
         """Names these two runs by content."""
         return self.vlm.name, self.request.source, self.request.question, self.changes
-
-
-class Donors(Mapping[str, Image.Image]):
-    """The pictures that others can take their pixels from: example scenes by number, uploads by fingerprint."""
-
-    def __getitem__(self, name: str) -> Image.Image:
-        try:
-            return as_image(_source(name).load())
-        except PictureError as error:
-            raise KeyError(name) from error
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(f"{EXAMPLE}{number}" for number in range(1, EXAMPLES + 1))
-
-    def __len__(self) -> int:
-        return EXAMPLES
-
-
-def _source(name: str) -> Source:
-    if not name.startswith(EXAMPLE):
-        return Source("upload", name)
-    number = name.removeprefix(EXAMPLE)
-    if number not in map(str, range(1, EXAMPLES + 1)):
-        raise PictureError(f"There is no {name}.")
-    return Source.of_scene(examples()[int(number) - 1])
 
 
 def changed_picture(request: Request, changes: Changes) -> Image.Image:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from vlmlens.errors import UserError
 from vlmlens.perturb import PERTURBATIONS, TEXT, Region, Step
-from vlmlens.ui.counterfactual import hints, state
+from vlmlens.ui.counterfactual import donors, hints, state
 from vlmlens.ui.counterfactual.changes import ASK, MOST_WORDS_CHANGES, Changes, Word
 from vlmlens.ui.counterfactual.marks import marked
 from vlmlens.ui.counterfactual.rows import row_of_step, row_of_word, step_of, word_of
@@ -62,6 +62,7 @@ def show(request: Request) -> None:
     rows = [*map(row_of_step, base.steps), *map(row_of_word, base.words)]
     if rows:
         steps(rows, key=LIST, version=str(now.version))
+    donors.upload(now.now.steps)
     if now.now.scene is not None:
         st.caption("The scene was composed anew.")
     if problem := state.problem():
@@ -170,8 +171,7 @@ def _step(name: str, now: Changes) -> Step | None:
         return None
     region = mark.region if row.group == "region" and mark is not None else None
     to = (mark.to or _away(region)) if row.needs_target and mark is not None and region is not None else None
-    # The other picture: the example after the one that is asked about, so that it is another.
-    donor = f"example {(st.session_state.get('example') or 1) % 6 + 1}" if row.needs_donor else ""
+    donor = donors.first(asked().source) if row.needs_donor else ""
     return Step(name, row.strength, 0, region, to, donor)
 
 

@@ -75,6 +75,6 @@ def truths(question: str, before: Scene | None, after: Scene) -> str:
         for _, text, was, now in rows
     )
     return (
-        '<div class="truths" tabindex="0" role="region" aria-label="True answers">What is true before → after, on every '
-        f"question whose answer the board has changed (– for none):<table>{lines}</table></div>"
+        '<div class="truths" tabindex="0" role="region" aria-label="True answers">What is true before '
+        f"→ after, on every question whose answer the board has changed (– for none):<table>{lines}</table></div>"
     )

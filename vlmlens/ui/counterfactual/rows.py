@@ -5,7 +5,7 @@ from typing import Any
 
 from vlmlens.errors import PictureError, QuestionError
 from vlmlens.perturb import PERTURBATIONS, TEXT, Option, Step
-from vlmlens.ui.counterfactual.asking import EXAMPLE, Donors
+from vlmlens.ui.counterfactual import donors
 from vlmlens.ui.counterfactual.changes import ASK, WORDINGS, Word
 from vlmlens.ui.counterfactual.steps import Field, Row
 
@@ -20,8 +20,10 @@ def row_of_step(step: Step) -> Row:
     if row.random:
         fields.append(Field("seed", "seed", "whole", step.seed, 0, 2**32 - 1))
     if row.needs_donor:
-        names = dict.fromkeys([*Donors(), step.donor])
-        fields.append(Field("donor", "from", "choice", step.donor, choices=tuple((n, _donor(n)) for n in names if n)))
+        names = dict.fromkeys([*donors.names(), step.donor])
+        fields.append(
+            Field("donor", "from", "choice", step.donor, choices=tuple((n, donors.label(n)) for n in names if n))
+        )
     given = dict(step.options)
     fields += [_field(option, given.get(option.name, option.default)) for option in row.options]
     return Row(row.label, row.sentence, "picture", _where(step), tuple(fields))
@@ -34,10 +36,6 @@ def _field(option: Option, value: float | str) -> Field:
         return Field(option.name, option.label, "choice", str(value), choices=choices)
     choices = tuple((choice, choice) for choice in option.choices)
     return Field(option.name, option.label, _KINDS[option.kind], value, option.low, option.high, choices)  # type: ignore[arg-type]
-
-
-def _donor(name: str) -> str:
-    return name if name.startswith(EXAMPLE) else f"your picture {name[:6]}"
 
 
 def _where(step: Step) -> str:

@@ -7,9 +7,11 @@ import streamlit as st
 from vlmlens import charts
 from vlmlens.picture import encode_png
 from vlmlens.trace import trace_bytes
-from vlmlens.ui.counterfactual.asking import EXAMPLE, Runs
+from vlmlens.ui.counterfactual.asking import Runs
 from vlmlens.ui.counterfactual.changes import ASK, Word
+from vlmlens.ui.counterfactual.donors import EXAMPLE
 from vlmlens.ui.save import csv, download
+from vlmlens.ui.source import examples
 
 
 def save(runs: Runs) -> None:
@@ -86,8 +88,6 @@ def as_python(runs: Runs) -> str:
 def _donor(name: str) -> str:
     if not name.startswith(EXAMPLE):
         return f'{name!r}: Image.open("your other picture"), '
-    from vlmlens.ui.source import examples
-
     scene = examples()[int(name.removeprefix(EXAMPLE)) - 1]
     return f"{name!r}: render(Scene.from_json({scene.to_json()!r})), "
 

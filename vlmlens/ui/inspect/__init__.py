@@ -93,9 +93,12 @@ def judge(shown: Shown | None) -> Trust | None:
             check = results.check(shown.request, shown.trace, shown.region, "your region")
         elif shown.drawn is not None:
             check, trust = badge.badge(shown.request, shown.choice, *shown.drawn)
-    with shown.downloads:
+    with shown.downloads.container(horizontal=True, vertical_alignment="center"):
         drawn = None if shown.drawn is None else (*shown.drawn[1:], shown.choice)
         save(shown.request, shown.trace, drawn, check, trust)
+        st.page_link(
+            "app_pages/counterfactual.py", label="Change something", help="The same, to be changed and compared."
+        )
     return trust
 
 
