@@ -44,6 +44,7 @@ def test_the_part_where_the_thing_stands_did_it(any_model):
     before, after = ([getattr(pair, run) for pair in parts] for run in ("before", "after"))
     assert int(np.argmax(before)) == MIDDLE
     assert int(np.argmin(after)) == MIDDLE
+    assert parts[MIDDLE].name == "picture, middle center"
     assert before[MIDDLE] > 0 > after[MIDDLE]
 
 
@@ -66,4 +67,4 @@ def test_words_are_paired_by_what_the_questions_share():
     told = [(pair.name, pair.before, pair.after) for pair in paired(before, after).pairs]
     assert told[:4] == [("what", 1, 10), ("color", 2, 20), ("is", 3, 30), ("the", 4, 40)]
     assert told[4:7] == [("circle → red", 5, 50), ("square", None, 60), ("now", None, 70)]
-    assert [pair[1:] for pair in told[7:]] == [(0, None), (None, 0), (None, 0)]  # other parts: nothing to pair
+    assert told[7:] == [("picture", 0, None), ("picture, left", None, 0), ("picture, right", None, 0)]  # no pair

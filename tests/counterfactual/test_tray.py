@@ -18,7 +18,7 @@ from vlmlens.trace import Segment, Watch
 QUESTION = "what color is the circle?"
 RED = Scene((Thing(4, "red", "circle", "large"), Thing(0, "blue", "square", "small")))
 GREEN = RED.edit(4, color="green")
-STEPS = '[{"name":"blur","strength":0.5}]'
+STEPS = '[{"name":"donor","strength":0.5,"donor":"été"}]'
 
 
 @pytest.fixture(scope="module")

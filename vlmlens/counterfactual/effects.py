@@ -184,7 +184,7 @@ def _names(parts: tuple[int, int]) -> list[str]:
     """The parts of the picture in words, row by row: "picture, top left"."""
     across = {0: (), 1: ("",), 2: (" left", " right"), 3: (" left", " center", " right")}[parts[1]]
     down = {0: (), 1: ("",), 2: (" top", " bottom"), 3: (" top", " middle", " bottom")}[parts[0]]
-    return [f"picture,{row}{column}" for row in down for column in across]
+    return [f"picture{','[: len(row + column)]}{row}{column}" for row in down for column in across]
 
 
 def _words(before: Effects, after: Effects) -> list[PairedEffect]:

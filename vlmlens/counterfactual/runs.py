@@ -161,7 +161,7 @@ def _scene(data: Any, wanted: str) -> str:
 def _steps(data: Any) -> str:
     if not isinstance(data, list):
         raise TrayError(f"its steps are no list; {_AGAIN}.")
-    return json.dumps(data, separators=(",", ":"))
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
 
 
 def _answers(data: Any) -> tuple[Answer, ...]:
