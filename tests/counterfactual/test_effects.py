@@ -5,7 +5,6 @@ import pytest
 
 from vlmlens.counterfactual import Effects, effects, effects_before_and_after, paired
 from vlmlens.lab.scenes import Scene, Thing
-from vlmlens.models import as_image
 from vlmlens.trace import Knockout, Segment
 
 QUESTION = "what color is the circle?"
@@ -18,7 +17,7 @@ MIDDLE = 4  # of nine parts
 def test_each_effect_is_a_pass_of_its_own(model, name):
     vlm = model(name)
     found = effects(vlm, RED, QUESTION)
-    ready = vlm.prepare(as_image(RED), QUESTION)
+    ready = vlm.prepare(vlm.image(RED), QUESTION)
     asked = np.flatnonzero(ready.segments == Segment.QUESTION)
     with vlm.lock:
         plain = vlm.run(ready, None)[0][0].double()

@@ -113,7 +113,6 @@ def broken(tray, **changes):
         ({"picture": "aGVsbG8="}, "picture cannot be read"),
         ({"picture_sha256": "../../etc"}, "no sha256"),
         ({"scene": {"things": [{"cell": 99}]}}, "scene cannot be read"),
-        ({"scene": RED.to_dict()}, "not the picture that was asked about"),
         ({"scene": 7}, "its scene is none"),
         ({"steps": "blur"}, "steps are no list"),
         ({"answers": []}, "no answers"),

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from vlmlens.attention.masking import unseen_changes
 from vlmlens.errors import NotApplicable
-from vlmlens.models import VLM, Picture, as_image
+from vlmlens.models import VLM, Picture
 from vlmlens.models.inside import branched
 from vlmlens.models.many import log_odds, probability
 from vlmlens.models.record import Prepared
@@ -161,7 +161,7 @@ def patch(
     Raises:
         NotApplicable: the two runs have no tokens that stand for the same, or nothing of the kind of `by`.
     """
-    ready = [vlm.prepare(as_image(picture), question) for picture, question in (clean, changed)]
+    ready = [vlm.prepare(vlm.image(picture), question) for picture, question in (clean, changed)]
     own, other = (1, 0) if direction == "restore" else (0, 1)
     states, there = entering_states(vlm, ready[other])
     here = range(there.start, there.stop + ready[own].length - ready[other].length)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vlmlens.models import VLM, Picture, as_image
+from vlmlens.models import VLM, Picture
 from vlmlens.models.many import log_odds
 from vlmlens.models.record import Prepared
 from vlmlens.progress import Progress
@@ -108,7 +108,7 @@ def effects(
         candidate: the answer that is followed; by default the model's own.
         against: weigh it against this answer alone, not against all others.
     """
-    prepared = vlm.prepare(as_image(picture), question)
+    prepared = vlm.prepare(vlm.image(picture), question)
     return _effects(vlm, prepared, candidate, against, progress)
 
 
@@ -117,7 +117,7 @@ def effects_before_and_after(vlm: VLM, before: Asked, after: Asked, progress: Pr
 
     Words stand side by side as the longest common subsequences of the two questions say.
     """
-    ready = [vlm.prepare(as_image(picture), question) for picture, question in (before, after)]
+    ready = [vlm.prepare(vlm.image(picture), question) for picture, question in (before, after)]
     with vlm.lock:
         best = [int(vlm.run(prepared, None)[0].argmax()) for prepared in ready]
     against = best[1] if best[1] != best[0] else None
