@@ -233,3 +233,9 @@ def test_it_can_be_cancelled_and_written_down(concat):
     assert len(table) == found.odds.size
     np.testing.assert_array_equal(table["restored"], found.restored.ravel())
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["answers"] == ["red", "green"]
+
+
+def test_a_blind_model_has_nothing_to_restore(model):
+    found = patch(model("planted:blind"), (RED, QUESTION), (GREEN, QUESTION))
+    assert not found.conclusive
+    assert found.alike

@@ -67,3 +67,10 @@ def test_words_are_paired_by_what_the_questions_share():
     assert told[:4] == [("what", 1, 10), ("color", 2, 20), ("is", 3, 30), ("the", 4, 40)]
     assert told[4:7] == [("circle → red", 5, 50), ("square", None, 60), ("now", None, 70)]
     assert told[7:] == [("picture", 0, None), ("picture, left", None, 0), ("picture, right", None, 0)]  # no pair
+
+
+def test_for_a_blind_model_no_part_of_the_picture_did_anything(model):
+    change = effects_before_and_after(model("planted:blind"), (RED, QUESTION), (GREEN, QUESTION))
+    assert change.sentence() == f"For “{change.answer}”, the effect of no word and no part changed by 0.1 nats."
+    parts = [pair for pair in change.pairs if pair.name.startswith("picture")]
+    np.testing.assert_allclose([(pair.before, pair.after) for pair in parts], 0, atol=1e-4)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BLOCKS = 3  # parts of the picture each way
+LEAST = 0.1  # nats: a smaller change of an effect is not worth a word
 Asked = tuple[Picture, str]  # a picture and a question
 
 
@@ -68,9 +69,13 @@ class EffectChange:
     pairs: tuple[PairedEffect, ...]
 
     def sentence(self) -> str:
-        """Which part's effect changed the most."""
+        """Which part's effect changed the most; a part that one run lacks has no effect there."""
         rival = f" against “{self.against}”" if self.against else ""
-        most = max(self.pairs, key=lambda pair: abs((pair.after or 0.0) - (pair.before or 0.0)))
+        changes = [abs((pair.after or 0.0) - (pair.before or 0.0)) for pair in self.pairs]
+        place = int(np.argmax(changes))
+        if changes[place] < LEAST:
+            return f"For “{self.answer}”{rival}, the effect of no word and no part changed by {LEAST} nats."
+        most = self.pairs[place]
         was, now = ("–" if value is None else f"{value:+.2f}" for value in (most.before, most.after))
         return f"For “{self.answer}”{rival}, {most.name} changed the most: {was} nats before, {now} after."
 
