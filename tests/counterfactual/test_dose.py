@@ -2,16 +2,18 @@
 
 import json
 import time
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from vlmlens.counterfactual import dose
+from vlmlens.counterfactual import dose, swept
 from vlmlens.counterfactual.dose import levels
 from vlmlens.lab.scenes import Scene, Thing
 from vlmlens.models import as_image
+from vlmlens.perturb import Region, Step, run
 from vlmlens.progress import Cancelled, Progress
 
 QUESTION = "what color is the circle?"
@@ -92,3 +94,13 @@ def test_it_stops_when_asked_and_refuses_one_point(concat):
         next(curve)
     with pytest.raises(ValueError, match="2 or more"):
         next(dose(concat, fade, QUESTION, points=1))
+
+
+def test_one_change_of_a_stack_is_swept_and_the_others_stay(concat):
+    steps = [Step("contrast", 0.2), Step("hue", 0.5, region=Region.box(0.3, 0.3, 0.7, 0.7)), Step("noise", 0.1, seed=3)]
+    picture_at = swept(as_image(RED), steps, which=1)
+    for strength in (0.0, 0.3, 1.0):
+        whole = run(as_image(RED), [steps[0], replace(steps[1], strength=strength), steps[2]]).image
+        np.testing.assert_array_equal(picture_at(strength), whole)
+    *_, curve = dose(concat, picture_at, QUESTION, points=5)
+    assert curve.complete
