@@ -5,7 +5,7 @@ for part in vlm.read(pictures, questions):            # item by item, pooled at 
 for where, logits in vlm.crossed(pictures, questions):  # every picture with every question
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -69,6 +69,15 @@ def pool(states: Tensor, mask: Tensor, how: Pooling = "mean") -> Tensor:
         torch.where(mask, places, -1).amax(1) if how == "last" else torch.where(mask, places, mask.shape[1]).amin(1)
     )
     return states[torch.arange(len(states), device=states.device), chosen]
+
+
+def who_is_who(inputs: Mapping[str, Tensor], tell: Callable[[int, Tensor], np.ndarray]) -> Tensor:
+    """Segments of padded items, int [item, position], -1 for padding; `tell` has its number and own tokens."""
+    ids, real = inputs["input_ids"].cpu(), inputs["attention_mask"].bool().cpu()
+    segments = torch.full(ids.shape, -1)
+    for item, row in enumerate(segments):
+        row[real[item]] = torch.from_numpy(tell(item, ids[item][real[item]])).to(row.dtype)
+    return segments.to(inputs["input_ids"].device)
 
 
 def repeated(inputs: Mapping[str, Tensor], times: int) -> dict[str, Tensor]:
