@@ -13,8 +13,8 @@ from typing import Any, Literal, get_args
 
 import streamlit as st
 
+from vlmlens.perturb.region import Region
 from vlmlens.ui.browser import component, nothing, shelve
-from vlmlens.ui.painter.region import Region
 
 Tool = Literal["brush", "box", "lasso", "object"]
 Box = tuple[float, float, float, float]  # left, top, right, bottom in fractions of the picture
