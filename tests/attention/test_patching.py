@@ -15,7 +15,6 @@ from vlmlens.attention import patch
 from vlmlens.attention.patching import EVERYTHING, LAST, entering_states
 from vlmlens.errors import NotApplicable
 from vlmlens.lab.scenes import Scene, Thing
-from vlmlens.models import as_image
 from vlmlens.progress import Cancelled, Progress
 from vlmlens.trace import Replace, Segment
 
@@ -98,7 +97,7 @@ def by_hand_in_a_decoder(vlm, clean, changed, layer, positions):
 @pytest.mark.parametrize("direction", ["restore", "break"])
 def test_a_patch_is_states_pasted_by_hand(model, name, by_hand, direction):
     vlm = model(name)
-    clean, changed = (vlm.prepare(as_image(scene), QUESTION) for scene in (RED, GREEN))
+    clean, changed = (vlm.prepare(vlm.image(scene), QUESTION) for scene in (RED, GREEN))
     found = patch(vlm, (RED, QUESTION), (GREEN, QUESTION), direction=direction)
     with vlm.lock:
         answers = [int(vlm.run(prepared, None)[0].argmax()) for prepared in (clean, changed)]
@@ -144,7 +143,7 @@ def test_a_changed_word_lies_in_the_question_first(llava):
     """As many tokens, another shape: patching the one word that differs is patching the question."""
     other = QUESTION.replace("circle", "square")
     found = patch(llava, (RED, QUESTION), (RED, other), by="position")
-    clean = llava.prepare(as_image(RED), QUESTION)
+    clean = llava.prepare(llava.image(RED), QUESTION)
     (word,) = [i for i, token in enumerate(clean.tokens) if token == "circle"]
     np.testing.assert_allclose(found.restored[0], np.arange(clean.length) == word, atol=1e-5)
     whole = patch(llava, (RED, QUESTION), (RED, other))
@@ -183,7 +182,7 @@ def test_bit_for_bit_in_a_pass_of_its_own(model):
     """What is not exact above is the size of a batch."""
     for name in ("lab:concat", "lab:llava"):
         vlm = model(name)
-        clean, changed = (vlm.prepare(as_image(scene), QUESTION) for scene in (RED, GREEN))
+        clean, changed = (vlm.prepare(vlm.image(scene), QUESTION) for scene in (RED, GREEN))
         states, entering = entering_states(vlm, clean)
         with vlm.lock:
             plain = vlm.run(clean, None)[0]
@@ -196,7 +195,7 @@ def test_questions_of_different_length_share_the_picture_only(llava, concat):
     for vlm in (llava, concat):
         found = patch(vlm, (RED, QUESTION), (GREEN, longer))
         assert found.groups == ("image",)
-        count = int((vlm.prepare(as_image(RED), QUESTION).segments == Segment.IMAGE).sum())
+        count = int((vlm.prepare(vlm.image(RED), QUESTION).segments == Segment.IMAGE).sum())
         assert len(patch(vlm, (RED, QUESTION), (GREEN, longer), by="position").groups) == count
 
 
@@ -234,3 +233,9 @@ def test_it_can_be_cancelled_and_written_down(concat):
     assert len(table) == found.odds.size
     np.testing.assert_array_equal(table["restored"], found.restored.ravel())
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["answers"] == ["red", "green"]
+
+
+def test_a_blind_model_has_nothing_to_restore(model):
+    found = patch(model("planted:blind"), (RED, QUESTION), (GREEN, QUESTION))
+    assert not found.conclusive
+    assert found.alike

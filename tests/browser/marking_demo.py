@@ -9,10 +9,10 @@ from PIL import Image, ImageDraw
 
 from vlmlens.lab.draw import PIXELS, draw
 from vlmlens.lab.scenes import Scene, Thing
+from vlmlens.perturb.region import Region
 from vlmlens.picture import encode_png
 from vlmlens.ui.board import board
 from vlmlens.ui.painter import Painted, painter
-from vlmlens.ui.painter.region import Region
 
 SIDE = 480
 SCENE = Scene(

@@ -5,7 +5,6 @@ import pytest
 
 from vlmlens.counterfactual import Effects, effects, effects_before_and_after, paired
 from vlmlens.lab.scenes import Scene, Thing
-from vlmlens.models import as_image
 from vlmlens.trace import Knockout, Segment
 
 QUESTION = "what color is the circle?"
@@ -18,7 +17,7 @@ MIDDLE = 4  # of nine parts
 def test_each_effect_is_a_pass_of_its_own(model, name):
     vlm = model(name)
     found = effects(vlm, RED, QUESTION)
-    ready = vlm.prepare(as_image(RED), QUESTION)
+    ready = vlm.prepare(vlm.image(RED), QUESTION)
     asked = np.flatnonzero(ready.segments == Segment.QUESTION)
     with vlm.lock:
         plain = vlm.run(ready, None)[0][0].double()
@@ -44,6 +43,7 @@ def test_the_part_where_the_thing_stands_did_it(any_model):
     before, after = ([getattr(pair, run) for pair in parts] for run in ("before", "after"))
     assert int(np.argmax(before)) == MIDDLE
     assert int(np.argmin(after)) == MIDDLE
+    assert parts[MIDDLE].name == "picture, middle center"
     assert before[MIDDLE] > 0 > after[MIDDLE]
 
 
@@ -66,4 +66,11 @@ def test_words_are_paired_by_what_the_questions_share():
     told = [(pair.name, pair.before, pair.after) for pair in paired(before, after).pairs]
     assert told[:4] == [("what", 1, 10), ("color", 2, 20), ("is", 3, 30), ("the", 4, 40)]
     assert told[4:7] == [("circle → red", 5, 50), ("square", None, 60), ("now", None, 70)]
-    assert [pair[1:] for pair in told[7:]] == [(0, None), (None, 0), (None, 0)]  # other parts: nothing to pair
+    assert told[7:] == [("picture", 0, None), ("picture, left", None, 0), ("picture, right", None, 0)]  # no pair
+
+
+def test_for_a_blind_model_no_part_of_the_picture_did_anything(model):
+    change = effects_before_and_after(model("planted:blind"), (RED, QUESTION), (GREEN, QUESTION))
+    assert change.sentence() == f"For “{change.answer}”, the effect of no word and no part changed by 0.1 nats."
+    parts = [pair for pair in change.pairs if pair.name.startswith("picture")]
+    np.testing.assert_allclose([(pair.before, pair.after) for pair in parts], 0, atol=1e-4)

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from vlmlens.lab.draw import draw
-from vlmlens.models import as_image
 from vlmlens.models.huggingface import load_lab_llava
 
 TRIALS = 40
@@ -29,7 +28,7 @@ def blinkered():
 
 def features(vlm, picture):
     """What the decoder gets of a picture, [token, width], and the grid."""
-    ready = vlm.prepare(as_image(picture), "what color is the circle?")
+    ready = vlm.prepare(vlm.image(picture), "what color is the circle?")
     with torch.inference_mode():
         found = vlm.model.model.get_image_features(pixel_values=ready.inputs["pixel_values"]).pooler_output
     return torch.cat(list(found)).reshape(ready.grid.cells, -1), ready.grid

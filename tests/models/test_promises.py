@@ -15,7 +15,9 @@ import torch
 from PIL import Image
 
 from vlmlens.errors import QuestionError
+from vlmlens.lab.sample import crossed
 from vlmlens.models import VLM, fit
+from vlmlens.models.base import SCENE_SIDE
 from vlmlens.models.facts import look_up
 from vlmlens.models.families import RESAMPLED, ROWS, STREAMS
 from vlmlens.trace import Knockout, Replace, Segment, Watch
@@ -156,3 +158,12 @@ def test_what_it_needs_is_known_before_it_is_loaded(kind, vlm, folders):
     assert facts.family.name == ROWS[kind].name
     assert facts.count.total == vlm.info.parameters
     assert facts.fit(torch.device("cpu"), "float32").need.total > 4 * vlm.info.parameters
+
+
+def test_a_scene_is_the_same_picture_asked_alone_or_among_many(vlm):
+    """Large enough for a model that is not the lab's, wherever it goes in."""
+    scene = crossed(seed=7, scenes=1)[0][0]
+    alone = vlm.inspect(scene, QUESTIONS[0], new_tokens=0)
+    together = vlm.probabilities([scene], QUESTIONS[:1])[0, alone.answers[0].candidate]
+    assert alone.answers[0].probability == pytest.approx(together, rel=1e-4)
+    assert alone.grid.size == vlm.image(scene).size == (SCENE_SIDE, SCENE_SIDE)

@@ -71,7 +71,16 @@ def test_what_was_in_the_hole_leaves_no_trace():
     np.testing.assert_array_equal(*found)
 
 
-def test_no_hole_and_nothing_but_hole_leave_the_picture():
+def test_no_hole_leaves_the_picture_and_nothing_but_hole_is_one_colour():
     image = Image.fromarray(GRADIENT)
-    for mask in (np.zeros(X.shape, bool), np.ones(X.shape, bool)):
-        np.testing.assert_array_equal(np.asarray(inpaint(image, mask)), GRADIENT)
+    np.testing.assert_array_equal(np.asarray(inpaint(image, np.zeros(X.shape, bool))), GRADIENT)
+    found = np.asarray(inpaint(image, np.ones(X.shape, bool))).reshape(-1, 3)
+    np.testing.assert_array_equal(found, np.tile(GRADIENT.reshape(-1, 3).mean(axis=0).round(), (found.shape[0], 1)))
+
+
+def test_a_huge_hole_is_still_continued(monkeypatch):
+    monkeypatch.setattr("vlmlens.perturb.inpaint.LARGE", 500)
+    broken = GRADIENT.copy()
+    broken[hole("near the border")] = 0
+    found = np.asarray(inpaint(Image.fromarray(broken), hole("near the border"))).astype(int)
+    assert np.abs(found - GRADIENT).max() <= 8

@@ -106,6 +106,7 @@ def test_json_leaves_out_what_goes_without_saying():
         ('[{"name":"blur"},{"name":"swirl"}]', r"Step 2 \(swirl\): There is no change called swirl"),
         ('[{"name":"blur","strength":3}]', r"Step 1 \(blur\): strength goes from 0 to 1, got 3"),
         ('[{"name":"blur","strength":NaN}]', "strength goes from 0 to 1"),
+        ('[{"name":"blur","strength":1' + "0" * 400 + "}]", "strength goes from 0 to 1"),
         ('[{"name":"blur","strength":"1"}]', "strength goes from 0 to 1"),
         ('[{"name":"blur","seed":true}]', "seed is a whole number"),
         ('[{"name":"blur","size":3}]', "it says size"),

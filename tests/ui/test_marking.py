@@ -42,7 +42,6 @@ def test_another_version_begins_anew():
     ("name", "changed"),
     [
         ("size", {"size": (0, 5)}),
-        ("start", {"start": Painted(Region("lasso", ()))}),
         ("objects", {"objects": (("star", (0.5, 0.1, 0.5, 0.4)),)}),
         ("tools", {"tools": ("hover",)}),
         ("tools", {"tools": ()}),

@@ -18,7 +18,7 @@ import numpy as np
 
 from vlmlens.attention.sweep import Mode, Sweep
 from vlmlens.errors import NotApplicable
-from vlmlens.models import VLM, Picture, Prepared, as_image
+from vlmlens.models import VLM, Picture, Prepared
 from vlmlens.models.inside import branched
 from vlmlens.progress import Progress
 from vlmlens.trace import Branch, Knockout, Scale, Segment
@@ -125,7 +125,7 @@ def sweeping(
     after: list[np.ndarray] = []
     kept: list[np.ndarray] = []
     for shown, asked in (progress or Progress()).over(items, len(items), "question"):
-        prepared = vlm.prepare(as_image(shown), asked)
+        prepared = vlm.prepare(vlm.image(shown), asked)
         labels = _labels(vlm, prepared)
         masks = _masks(vlm, prepared, mode, ROUTES[route], window)
         clean, masked = branched(vlm, prepared, list(masks.values()), progress if len(items) == 1 else None)
@@ -172,7 +172,7 @@ def noise_floor(vlm: VLM, picture: Picture, question: str, candidate: int, alone
 
 def unseen_changes(vlm: VLM, picture: Picture, question: str) -> np.ndarray:
     """Probabilities under what must not matter, [change, candidate]: see `noise_floor`."""
-    image = np.asarray(as_image(picture), np.int16)
+    image = np.asarray(vlm.image(picture), np.int16)
     rng = np.random.default_rng(0)
     noisy = [(image + rng.integers(-1, 2, image.shape)).clip(0, 255).astype(np.uint8) for _ in range(NOISY)]
     return vlm.probabilities([*noisy, picture], [question] * (NOISY + 1))

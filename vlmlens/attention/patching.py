@@ -16,7 +16,7 @@ from torch import Tensor
 
 from vlmlens.attention.masking import unseen_changes
 from vlmlens.errors import NotApplicable
-from vlmlens.models import VLM, Picture, as_image
+from vlmlens.models import VLM, Picture
 from vlmlens.models.inside import branched
 from vlmlens.models.many import log_odds, probability
 from vlmlens.models.record import Prepared
@@ -161,15 +161,15 @@ def patch(
     Raises:
         NotApplicable: the two runs have no tokens that stand for the same, or nothing of the kind of `by`.
     """
-    ready = [vlm.prepare(as_image(picture), question) for picture, question in (clean, changed)]
-    states, entering = zip(*(entering_states(vlm, prepared) for prepared in ready), strict=True)
+    ready = [vlm.prepare(vlm.image(picture), question) for picture, question in (clean, changed)]
     own, other = (1, 0) if direction == "restore" else (0, 1)
-    groups = _groups(vlm, ready[own], ready[other], entering[own], entering[other], by)
+    states, there = entering_states(vlm, ready[other])
+    here = range(there.start, there.stop + ready[own].length - ready[other].length)
+    groups = _groups(vlm, ready[own], ready[other], here, there, by)
     labels = {site.layer: site.label for site in vlm.sites(ready[own]).values()}
-    layers = tuple(layer for layer in sorted(labels) if layer in states[other] and layer >= vlm.whole_from)
-    first = entering[other].start
+    layers = tuple(layer for layer in sorted(labels) if layer in states and layer >= vlm.whole_from)
     branches = [
-        Branch(layer, (Replace(layer, group.own, states[other][layer][np.array(group.other) - first]),))
+        Branch(layer, (Replace(layer, group.own, states[layer][np.array(group.other) - there.start]),))
         for layer in layers
         for group in groups
     ]
@@ -234,20 +234,23 @@ def entering_states(vlm: VLM, prepared: Prepared) -> tuple[dict[int, np.ndarray]
     return found, range(first, first + len(next(iter(found.values()))))
 
 
-def _groups(vlm: VLM, own: Prepared, other: Prepared, entering: range, source: range, by: By) -> list[Group]:
+def _groups(vlm: VLM, own: Prepared, other: Prepared, here: range, there: range, by: By) -> list[Group]:
     """What is patched together. Raises NotApplicable."""
-    image, theirs = _image(own, entering), _image(other, source)
+    image, theirs = _image(own, here), _image(other, there)
     if len(image) != len(theirs) or own.grid.shape != other.grid.shape:
+        one, two = (f"{len(tokens)} tokens" for tokens in (image, theirs))
+        if one == two:
+            one, two = (" x ".join(map(str, prepared.grid.shape)) + " cells" for prepared in (own, other))
         raise NotApplicable(
-            f"{vlm.name} makes {len(image)} tokens of one picture and {len(theirs)} of the other, so that they do not "
-            "stand for the same; give both pictures one size."
+            f"{vlm.name} makes {one} of one picture and {two} of the other, so that they do not stand for the same; "
+            "give both pictures one size."
         )
-    match = entering == source and np.array_equal(own.segments, other.segments)
+    match = here == there and np.array_equal(own.segments, other.segments)
     moved = dict(zip(image.tolist(), theirs.tolist(), strict=True))  # a question before the picture shifts it
 
     def group(name: str, positions: np.ndarray) -> Group:
-        there = positions.tolist() if match else [moved[int(position)] for position in positions]
-        return Group(name, tuple(map(int, positions)), tuple(there))
+        whose = positions.tolist() if match else [moved[int(position)] for position in positions]
+        return Group(name, tuple(positions.tolist()), tuple(whose))
 
     if by == "cell":
         if own.grid.through is not None:
@@ -258,19 +261,19 @@ def _groups(vlm: VLM, own: Prepared, other: Prepared, entering: range, source: r
         names = [f"row {row + 1}, column {column + 1}" for row in range(rows) for column in range(columns)]
         return [group(name, np.array([at])) for name, at in zip(names, own.grid.positions, strict=True)]
     if by == "position":
-        among = np.arange(entering.start, entering.stop) if match else image
+        among = np.arange(here.start, here.stop) if match else image
         return [group(f"{at} {own.tokens[at]}", np.array([at])) for at in among]
     if not match:
         return [group(Segment.IMAGE.word, image)]
-    inside = own.segments[entering.start : entering.stop]
+    inside = own.segments[here.start : here.stop]
     found = [
-        group(segment.word, np.flatnonzero(inside == segment) + entering.start)
+        group(segment.word, np.flatnonzero(inside == segment) + here.start)
         for segment in Segment
         if (inside == segment).any()
     ]
-    if own.row in entering:
+    if own.row in here:
         found.append(group(LAST, np.array([own.row])))
-    return [*found, group(EVERYTHING, np.array(entering))]
+    return [*found, group(EVERYTHING, np.array(here))]
 
 
 def _image(prepared: Prepared, entering: range) -> np.ndarray:

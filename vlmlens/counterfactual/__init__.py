@@ -2,7 +2,7 @@
 
 from vlmlens.counterfactual.answers import AnswerChange, Pair, compare_answers
 from vlmlens.counterfactual.compare import BudgetChange, Difference, MapChange, compare
-from vlmlens.counterfactual.dose import Dose, Flip, dose
+from vlmlens.counterfactual.dose import Dose, Flip, dose, swept
 from vlmlens.counterfactual.effects import (
     EffectChange,
     Effects,
@@ -41,4 +41,5 @@ __all__ = [
     "mean_colour",
     "paired",
     "smallest",
+    "swept",
 ]

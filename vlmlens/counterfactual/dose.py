@@ -1,19 +1,21 @@
 """Dose and response: how an answer's probability follows the strength of one change of the picture.
 
-    for curve in dose(vlm, lambda strength: apply("blur", picture, strength).image, question):
+    for curve in dose(vlm, swept(picture, steps, which=0), question):
         ...                                   # fills in, ends and middle first
 
 A flip is told with the two strengths that it lies between; one between two points of the same answer is not seen.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from vlmlens.models import VLM, Picture
+from vlmlens.perturb import Step, run
 from vlmlens.progress import Progress
 
 if TYPE_CHECKING:
@@ -119,6 +121,19 @@ def dose(
             table.max(axis=1),
             best,
         )
+
+
+def swept(
+    picture: Image.Image, steps: Sequence[Step], which: int, donors: Mapping[str, Image.Image] | None = None
+) -> PictureAt:
+    """The picture after a stack of changes, by the strength of one of them; those before it are made once."""
+    before = run(picture, steps[:which], donors).image
+
+    def picture_at(strength: float) -> Image.Image:
+        changed = replace(steps[which], strength=strength)
+        return run(before, [changed, *steps[which + 1 :]], donors).image
+
+    return picture_at
 
 
 def levels(points: int) -> list[list[int]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vlmlens.models import VLM, Picture, as_image
+from vlmlens.models import VLM, Picture
 from vlmlens.models.many import log_odds
 from vlmlens.models.record import Prepared
 from vlmlens.progress import Progress
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BLOCKS = 3  # parts of the picture each way
+LEAST = 0.1  # nats: a smaller change of an effect is not worth a word
 Asked = tuple[Picture, str]  # a picture and a question
 
 
@@ -68,9 +69,13 @@ class EffectChange:
     pairs: tuple[PairedEffect, ...]
 
     def sentence(self) -> str:
-        """Which part's effect changed the most."""
+        """Which part's effect changed the most; a part that one run lacks has no effect there."""
         rival = f" against “{self.against}”" if self.against else ""
-        most = max(self.pairs, key=lambda pair: abs((pair.after or 0.0) - (pair.before or 0.0)))
+        changes = [abs((pair.after or 0.0) - (pair.before or 0.0)) for pair in self.pairs]
+        place = int(np.argmax(changes))
+        if changes[place] < LEAST:
+            return f"For “{self.answer}”{rival}, the effect of no word and no part changed by {LEAST} nats."
+        most = self.pairs[place]
         was, now = ("–" if value is None else f"{value:+.2f}" for value in (most.before, most.after))
         return f"For “{self.answer}”{rival}, {most.name} changed the most: {was} nats before, {now} after."
 
@@ -108,7 +113,7 @@ def effects(
         candidate: the answer that is followed; by default the model's own.
         against: weigh it against this answer alone, not against all others.
     """
-    prepared = vlm.prepare(as_image(picture), question)
+    prepared = vlm.prepare(vlm.image(picture), question)
     return _effects(vlm, prepared, candidate, against, progress)
 
 
@@ -117,7 +122,7 @@ def effects_before_and_after(vlm: VLM, before: Asked, after: Asked, progress: Pr
 
     Words stand side by side as the longest common subsequences of the two questions say.
     """
-    ready = [vlm.prepare(as_image(picture), question) for picture, question in (before, after)]
+    ready = [vlm.prepare(vlm.image(picture), question) for picture, question in (before, after)]
     with vlm.lock:
         best = [int(vlm.run(prepared, None)[0].argmax()) for prepared in ready]
     against = best[1] if best[1] != best[0] else None
@@ -184,7 +189,7 @@ def _names(parts: tuple[int, int]) -> list[str]:
     """The parts of the picture in words, row by row: "picture, top left"."""
     across = {0: (), 1: ("",), 2: (" left", " right"), 3: (" left", " center", " right")}[parts[1]]
     down = {0: (), 1: ("",), 2: (" top", " bottom"), 3: (" top", " middle", " bottom")}[parts[0]]
-    return [f"picture,{row}{column}" for row in down for column in across]
+    return [f"picture{','[: len(row + column)]}{row}{column}" for row in down for column in across]
 
 
 def _words(before: Effects, after: Effects) -> list[PairedEffect]:

@@ -16,7 +16,7 @@ from PIL import Image, ImageFilter
 
 from vlmlens.attention.masking import noise_floor
 from vlmlens.errors import NotApplicable
-from vlmlens.models import VLM, Picture, as_image
+from vlmlens.models import VLM, Picture
 from vlmlens.progress import Progress
 
 SHAPE = (6, 6)  # rows and columns of the patches
@@ -130,7 +130,7 @@ def smallest(
     Raises:
         NotApplicable: there are more patches than pixels.
     """
-    image = as_image(picture)
+    image = vlm.image(picture)
     if not (0 < shape[0] <= image.height and 0 < shape[1] <= image.width):
         raise NotApplicable(
             f"A picture of {image.width} x {image.height} pixels has no {shape[1]} x {shape[0]} patches; ask for fewer."

@@ -259,7 +259,7 @@ class HuggingFaceVLM(Pretrained):
     def batch(self, pictures: Sequence[Picture], questions: Sequence[str]) -> Batch:
         asked = [self._asked(question) for question in questions]
         prompts = [self._prompt(question) for question in asked]
-        images = [[self._image(picture)] for picture in pictures]
+        images = [[self.image(picture)] for picture in pictures]
         inputs = self._processed(images, prompts, padding=True, padding_side="left")
         inputs = {name: value.to(self.model.device) for name, value in inputs.items()}
         segments = who_is_who(inputs, lambda item, ids: self._segments(ids, prompts[item], asked[item]))
@@ -283,7 +283,7 @@ class HuggingFaceVLM(Pretrained):
         prompts = [self._prompt(question) for question in asked]
         at_once = max(1, self.variants_at_once // len(prompts))
         for start in range(0, len(pictures), at_once):
-            images = [[self._image(picture)] for picture in pictures[start : start + at_once]]
+            images = [[self.image(picture)] for picture in pictures[start : start + at_once]]
             inputs = self._processed(images, prompts[:1] * len(images))
             rows = self._rows(inputs["input_ids"][0], prompts)
             shortest = min(map(len, rows)) - 1  # at least the answer's row is new

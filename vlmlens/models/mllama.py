@@ -112,7 +112,7 @@ class MllamaVLM(HuggingFaceVLM):
     def batch(self, pictures: Sequence[Picture], questions: Sequence[str]) -> Batch:
         asked = [self._asked(question) for question in questions]
         prompts = [self._prompt(question) for question in asked]
-        images = [[self._image(picture)] for picture in pictures]
+        images = [[self.image(picture)] for picture in pictures]
         inputs = self._processed(images, prompts, padding=True, padding_side="left")
         inputs = {name: value.to(self.model.device) for name, value in inputs.items()}
         words = who_is_who(inputs, lambda item, ids: self._words(ids, prompts[item], asked[item]))

@@ -138,7 +138,7 @@ class QFormerVLM(HuggingFaceVLM):
     def batch(self, pictures: Sequence[Picture], questions: Sequence[str]) -> Batch:
         asked = [self._asked(question) for question in questions]
         prompts = [self._prompt(question) for question in asked]
-        images = [[self._image(picture)] for picture in pictures]
+        images = [[self.image(picture)] for picture in pictures]
         inputs = self._processed(images, prompts)
         segments = who_is_who(inputs, lambda item, ids: self._who(ids, asked[item]))
         with torch.inference_mode():

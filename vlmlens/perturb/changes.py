@@ -1,6 +1,5 @@
 """Every change by name, and one applied to a picture."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -119,4 +118,4 @@ def differs(before: Image.Image, after: Image.Image) -> np.ndarray:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)

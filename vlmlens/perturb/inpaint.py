@@ -8,7 +8,7 @@ scikit-image offer was slower on the same holes, and OpenCV's does not continue 
 import numpy as np
 from PIL import Image
 
-from vlmlens.perturb.pixels import bounds, rounded
+from vlmlens.perturb.pixels import bounds, mean_color, plain, rounded
 
 SMALL = 64  # unknowns that are solved without a coarser level
 STEPS = 6  # of conjugate gradients on the finest level; twice as many on every coarser one, where they are cheap
@@ -18,9 +18,14 @@ CLOSE = 1e-3  # squared grey levels that are left, over all of the hole
 
 
 def inpaint(image: Image.Image, hole: np.ndarray) -> Image.Image:
-    """An RGB picture with the pixels of `hole` [height, width] made anew from those around; all hole: unchanged."""
-    if hole.all() or not hole.any():
+    """An RGB picture with the pixels of `hole` [height, width] made anew from those around.
+
+    Where nothing is around, because all is hole, it becomes the mean colour.
+    """
+    if not hole.any():
         return image.copy()
+    if hole.all():
+        return plain(image, mean_color(image))
     left, top, right, bottom = bounds(hole)
     part = slice(max(0, top - 1), bottom + 1), slice(max(0, left - 1), right + 1)  # with the rim
     pixels = np.array(image)

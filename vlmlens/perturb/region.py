@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import reduce
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -120,15 +119,14 @@ class Region:
 # Each kind: points in pixels [point, 2], radius in pixels, width, height
 
 
-def _box(points: np.ndarray, radius: float, width: int, height: int) -> np.ndarray:
-    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
-    x, y = np.arange(width) + 0.5, np.arange(height) + 0.5
-    return ((y >= top) & (y < bottom))[:, None] & ((x >= left) & (x < right))
-
-
 def _cells(points: np.ndarray, radius: float, width: int, height: int) -> np.ndarray:
-    boxes = (_box(points[i : i + 2], radius, width, height) for i in range(0, len(points), 2))
-    return reduce(np.logical_or, boxes)
+    """A box, or several: from the first pixel whose centre is inside to before the first that is past it."""
+    found = np.zeros((height, width), bool)
+    first = np.ceil(np.minimum(points[::2], points[1::2]) - 0.5).clip(0, (width, height)).astype(int)
+    past = np.ceil(np.maximum(points[::2], points[1::2]) - 0.5).clip(0, (width, height)).astype(int)
+    for (left, top), (right, bottom) in zip(first, past, strict=True):
+        found[top:bottom, left:right] = True
+    return found
 
 
 def _lasso(points: np.ndarray, radius: float, width: int, height: int) -> np.ndarray:
@@ -161,7 +159,7 @@ def _brush(points: np.ndarray, radius: float, width: int, height: int) -> np.nda
 
 
 _MASKS: dict[str, Callable[[np.ndarray, float, int, int], np.ndarray]] = {
-    "box": _box,
+    "box": _cells,
     "lasso": _lasso,
     "brush": _brush,
     "cells": _cells,

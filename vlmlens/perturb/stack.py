@@ -91,13 +91,13 @@ def from_json(text: str) -> tuple[Step, ...]:
 
 
 def _content(step: Step) -> dict[str, Any]:
-    content: dict[str, Any] = {"name": step.name, "strength": step.strength}
+    content: dict[str, Any] = {"name": step.name, "strength": float(step.strength)}
     if step.seed:
-        content["seed"] = step.seed
+        content["seed"] = int(step.seed)
     if step.region is not None:
         content["region"] = step.region.to_json()
     if step.to is not None:
-        content["to"] = list(step.to)
+        content["to"] = [float(value) for value in step.to]
     if step.donor:
         content["donor"] = step.donor
     if step.options:

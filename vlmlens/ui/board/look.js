@@ -78,7 +78,7 @@ function paintPalette(lens) {
   const thing = thingAt(things, cell);
   const full = things.length >= data.look.most;
   const where = place(cell, data.look.side);
-  const about = thing ? `${where}: ${inWords(thing)}` : full ? `${where} is empty, and the board is full.` : `${where} is empty: pick a kind to add.`;
+  const about = `${where}: ${thing ? inWords(thing) : full ? "empty" : "pick a kind to add"}`;
   const spoken = about[0].toUpperCase() + about.slice(1);
   if (el.about.textContent !== spoken) el.about.textContent = spoken;
   el.count.textContent = `${things.length} of at most ${data.look.most} things.${full ? " Remove one to add another." : ""}`;

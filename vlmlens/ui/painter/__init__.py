@@ -13,8 +13,8 @@ from typing import Any, Literal, get_args
 
 import streamlit as st
 
+from vlmlens.perturb.region import Region
 from vlmlens.ui.browser import component, nothing, shelve
-from vlmlens.ui.painter.region import Region
 
 Tool = Literal["brush", "box", "lasso", "object"]
 Box = tuple[float, float, float, float]  # left, top, right, bottom in fractions of the picture
@@ -65,7 +65,7 @@ def painter(
     Raises:
         ValueError: an argument does not fit; the message names it.
     """
-    _check(size, start, objects, tools)
+    _check(size, objects, tools)
     with st.container(gap=None):
         pictures = {"shown": shelve(image_png, key=f"{key}-shown"), "before": None}
         if before_png is not None:
@@ -101,11 +101,9 @@ def _painted(state: dict[str, Any] | None, start: Painted, version: str) -> Pain
     return Painted(region or None, (float(to[0]), float(to[1])) if to else None)
 
 
-def _check(size: tuple[int, int], start: Painted, objects: Sequence[tuple[str, Box]], tools: Sequence[Tool]) -> None:
+def _check(size: tuple[int, int], objects: Sequence[tuple[str, Box]], tools: Sequence[Tool]) -> None:
     if min(size) < 1:
         raise ValueError(f"size: a picture has at least one pixel, got {size}")
-    if start.region is not None and not start.region.points:
-        raise ValueError("start: a region needs at least one point; leave it out for none")
     if wrong := [name for name, (left, top, right, bottom) in objects if not (left < right and top < bottom)]:
         raise ValueError(f"objects: a box needs left < right and top < bottom; not so for {wrong}")
     if not tools or set(tools) - set(get_args(Tool)):
