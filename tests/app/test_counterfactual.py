@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from PIL import Image
@@ -111,7 +112,7 @@ def test_a_region_change_needs_a_region_and_takes_the_marked_one():
     add(at, "region", "fill-blur")
     assert now(at).none
     assert "none is marked" in words_of(at)
-    version = f"{hash(at.session_state.source) & 0xFFFFFFFF:x}"
+    version = f"{crc32(SCENE.to_json().encode()):x}"
     at.session_state["paint"] = {"mark": {"version": version, "region": MARK, "to": None}}
     at.run()
     add(at, "region", "fill-blur")
@@ -215,7 +216,7 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize("fold", [fold.name for fold in FOLDS])
+@pytest.mark.parametrize("fold", [fold.name for fold in FOLDS if not fold.without])
 def test_every_fold_answers_its_question(fold: str, settle):
     at = start(Changes(steps=(FILL,)))
     at.session_state[f"fold-{fold}"] = True

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -27,7 +28,8 @@ from vlmlens.ui.look import guard
 from vlmlens.ui.request import asked, remember
 
 WHOLE = "counterfactual-whole"  # set while the whole page runs, so that the live part knows
-SHOWN = "counterfactual-shown"  # what the folds speak of
+SHOWN = "counterfactual-shown"  # the runs that stand on the page
+FOLDED = "counterfactual-folded"  # the runs that the folds speak of
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Fold:
 
     name: str
     question: str
-    draw: Callable[[Runs], None]
+    draw: Callable[[Any], None]
+    without: bool = False  # whether it has something to show where there is no answer
 
 
 FOLDS = (
@@ -45,6 +48,7 @@ FOLDS = (
     Fold("patching", "Where inside does the change arrive?", patching.draw),
     Fold("effects", "Which words and patches carry the answer?", effects.draw),
     Fold("looks", "Where does it look before and after?", looks.draw_fold),
+    Fold("tray", "Kept runs", tray.draw, without=True),
 )
 
 
@@ -53,15 +57,12 @@ def show() -> None:
     st.session_state[WHOLE] = True
     _live()
     runs: Runs | None = st.session_state.get(SHOWN)
+    st.session_state[FOLDED] = runs and runs.key
     for fold in FOLDS:
         opened = st.expander(fold.question, key=f"fold-{fold.name}", on_change="rerun", bind="query-params")
-        if opened.open and runs is not None:
+        if opened.open and (runs is not None or fold.without):
             with opened, guard():
                 fold.draw(runs)
-    opened = st.expander("Kept runs", key="fold-tray", on_change="rerun", bind="query-params")
-    if opened.open:
-        with opened, guard():
-            tray.draw(runs)
     tray.remember()
 
 
@@ -95,19 +96,11 @@ def _live() -> None:
         editor.show(request)
     remember(request)
     state.remember()
-    before = st.session_state.get(SHOWN)
     st.session_state[SHOWN] = runs
-    if not whole and _changed(before, runs) and any(_open(fold.name) for fold in (*FOLDS, TRAY)):
+    follow = not whole and not state.history().dragging and any(map(_open, FOLDS))
+    if follow and st.session_state.get(FOLDED) != (runs and runs.key):
         st.rerun()
 
 
-TRAY = Fold("tray", "Kept runs", lambda _runs: None)
-
-
-def _changed(before: Runs | None, after: Runs | None) -> bool:
-    return (before and before.key) != (after and after.key)
-
-
-def _open(name: str) -> bool:
-    found = st.session_state.get(f"fold-{name}")
-    return bool(found)
+def _open(fold: Fold) -> bool:
+    return bool(st.session_state.get(f"fold-{fold.name}"))

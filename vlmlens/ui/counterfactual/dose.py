@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import streamlit as st
-from PIL import Image
 
 from vlmlens import charts
-from vlmlens.counterfactual.dose import Dose
+from vlmlens.counterfactual.dose import Dose, swept
 from vlmlens.counterfactual.dose import dose as curve
+from vlmlens.models import as_image
 from vlmlens.perturb import PERTURBATIONS
 from vlmlens.progress import Progress
-from vlmlens.ui.counterfactual.asking import Runs, changed_picture
+from vlmlens.ui.counterfactual.asking import Runs
+from vlmlens.ui.counterfactual.donors import Donors
 from vlmlens.ui.counterfactual.words import DOSE
 from vlmlens.ui.jobs import live
 from vlmlens.ui.look import chart, titled
@@ -30,14 +31,11 @@ def draw(runs: Runs) -> None:
     without = replace(
         runs.changes, steps=tuple(replace(s, strength=0.0) if i == place else s for i, s in enumerate(steps))
     )
-    request, vlm, question = runs.request, runs.vlm, runs.changed[1]
-
-    def at(strength: float) -> Image.Image:
-        swept = tuple(replace(s, strength=strength) if i == place else s for i, s in enumerate(steps))
-        return changed_picture(request, replace(runs.changes, steps=swept))
+    scene, question = runs.changes.scene, runs.changed[1]
+    picture = as_image(runs.request.source.load() if scene is None else scene)
 
     def task(progress: Progress) -> Iterator[Dose]:
-        return curve(vlm, at, question, progress=progress)
+        return curve(runs.vlm, swept(picture, steps, place, Donors()), question, progress=progress)
 
     def show(found: Dose, ended: bool) -> None:
         titled(found.sentence(), DOSE)

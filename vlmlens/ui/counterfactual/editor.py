@@ -117,7 +117,7 @@ def _add(request: Request) -> None:
         on_change=_added,
         args=(str(group),),
     )
-    if group == "region" and marked() is None:
+    if group == "region" and marked().region is None:
         st.caption("Draw on the picture first: a change of a region is made where you drew.")
 
 
@@ -166,11 +166,11 @@ def _step(name: str, now: Changes) -> Step | None:
     """A new step where the person marked; None where they must mark first, and told so."""
     row = PERTURBATIONS[name]
     mark = marked()
-    if row.needs_region and mark is None:
+    if row.needs_region and mark.region is None:
         state.say(f"“{row.label}” changes a region, and none is marked. Draw one on the picture, then add it again.")
         return None
-    region = mark.region if row.group == "region" and mark is not None else None
-    to = (mark.to or _away(region)) if row.needs_target and mark is not None and region is not None else None
+    region = mark.region if row.group == "region" else None
+    to = (mark.to or _away(region)) if row.needs_target and region is not None else None
     donor = donors.first(asked().source) if row.needs_donor else ""
     return Step(name, row.strength, 0, region, to, donor)
 

@@ -19,6 +19,8 @@ def show(runs: Runs) -> None:
     st.html(bars.STYLE + _headline(runs))
     titled(_sentence(runs), DIFFERENCE)
     st.html(bars.answers(change) + _truth(runs))
+    if runs.vlm.info.lab and runs.changes.words and hints.asked(runs.after.question) is None:
+        st.caption("Lab models never saw a question of the wording after the changes; what they answer means little.")
     _budget(runs.difference)
 
 

@@ -1,14 +1,10 @@
 """What is marked on the picture, kept for the change that is added next."""
 
-from dataclasses import dataclass
-
 import streamlit as st
 
-from vlmlens.errors import PictureError
 from vlmlens.lab.draw import CELL_PIXELS, PIXELS, RADIUS
 from vlmlens.lab.scenes import Scene
-from vlmlens.perturb import PERTURBATIONS, Region, Step
-from vlmlens.ui.counterfactual import state
+from vlmlens.perturb import PERTURBATIONS, Step
 from vlmlens.ui.painter import Box, Painted
 
 MARK = "counterfactual-mark"
@@ -16,38 +12,26 @@ MARGIN = 1.25  # of a thing's radius: its corners and its blurred edge
 MOVES = {"move", "copy", "swap", "scale", "crop", "flip", "rotate", "shuffle"}  # after these, things are elsewhere
 
 
-@dataclass(frozen=True)
-class Mark:
-    region: Region
-    to: tuple[float, float] | None
-
-
-def marked() -> Mark | None:
-    """As the page last saw it."""
-    found: Mark | None = st.session_state.get(MARK)
+def marked() -> Painted:
+    """As the page last saw it; without a region where nothing is marked."""
+    found: Painted = st.session_state.get(MARK, Painted())
     return found
 
 
-def see(painted: Painted) -> Mark | None:
-    """Keep what was marked. Returns it where it is new."""
-    mark = None
-    if painted.region is not None:
-        try:
-            mark = Mark(Region(painted.region.kind, painted.region.points, painted.region.radius), painted.to)
-        except PictureError as error:
-            state.say(str(error))
-    new = mark if mark != marked() else None
-    st.session_state[MARK] = mark
+def see(painted: Painted) -> bool:
+    """Keep what is marked. Returns whether it is new."""
+    new = painted != marked()
+    st.session_state[MARK] = painted
     return new
 
 
 def targeted(steps: tuple[Step, ...]) -> int | None:
     """The last step that takes the marked region somewhere: its target is what the ring on the picture moves."""
-    mark = marked()
+    region = marked().region
     for place in range(len(steps) - 1, -1, -1):
         step = steps[place]
         if PERTURBATIONS[step.name].needs_target:
-            return place if mark is not None and step.region == mark.region else None
+            return place if region is not None and step.region == region else None
     return None
 
 

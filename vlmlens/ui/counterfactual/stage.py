@@ -1,6 +1,7 @@
 """The middle part: the picture as it is after the changes, to be marked; or the board, to compose a scene anew."""
 
 from dataclasses import replace
+from zlib import crc32
 
 import streamlit as st
 from PIL import Image
@@ -11,7 +12,7 @@ from vlmlens.models import as_image
 from vlmlens.picture import encode_png, for_display
 from vlmlens.ui.board import board
 from vlmlens.ui.counterfactual import hints, state
-from vlmlens.ui.counterfactual.marks import marked, objects, see, targeted
+from vlmlens.ui.counterfactual.marks import objects, see, targeted
 from vlmlens.ui.painter import Painted, painter
 from vlmlens.ui.request import Request
 
@@ -59,23 +60,20 @@ def _mark(request: Request, scene: Scene | None, image: Image.Image) -> None:
         target=target is not None,
         height=HEIGHT,
     )
-    new = see(painted)
-    if new is None:
-        if targeted(now.steps) != target:
-            again()
+    if not see(painted):
         return
     place = targeted(now.steps)
-    if place is not None and new.to is not None and new.to != now.steps[place].to:
-        moved = replace(now.steps[place], to=new.to)
+    if place is not None and painted.to not in (None, now.steps[place].to):
+        moved = replace(now.steps[place], to=painted.to)
         state.make(replace(now, steps=(*now.steps[:place], moved, *now.steps[place + 1 :])))
         again()
-    if (place is not None) != (target is not None):
+    if place != target:  # the ring on the picture comes or goes
         again()
 
 
 def _painting(request: Request) -> str:
     """Another picture is marked anew."""
-    return f"{hash(request.source) & 0xFFFFFFFF:x}"
+    return f"{crc32(request.source.text.encode()):x}"
 
 
 def _start(request: Request) -> Painted:
@@ -83,7 +81,7 @@ def _start(request: Request) -> Painted:
     key = f"{PAINTER}-start-{_painting(request)}"
     if key not in st.session_state:
         with_region = [step for step in state.history().now.steps if step.region is not None]
-        found = Painted(with_region[-1].region, with_region[-1].to) if with_region else Painted()  # type: ignore[arg-type]
+        found = Painted(with_region[-1].region, with_region[-1].to) if with_region else Painted()
         st.session_state[key] = found
     start: Painted = st.session_state[key]
     return start
@@ -109,6 +107,3 @@ def again() -> None:
         st.rerun(scope="fragment")
     except StreamlitAPIException:  # the whole page is running
         st.rerun()
-
-
-__all__ = ["again", "marked", "show"]
