@@ -61,7 +61,7 @@ def told(at: AppTest, *rows: tuple[int, dict[str, object]], settled: bool = True
 def add(at: AppTest, group: str, name: str) -> AppTest:
     at.session_state["change-group"] = group
     at.run()
-    return at.selectbox(key=f"add-change-{group}").set_value(name).run()
+    return next(box for box in at.selectbox if box.label == "Add a change").set_value(name).run()
 
 
 def words_of(at: AppTest) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+from PIL import Image
 
 from vlmlens.ui import results
 from vlmlens.ui.ask import pick_input
@@ -25,7 +26,7 @@ from vlmlens.ui.counterfactual.asking import Runs
 from vlmlens.ui.counterfactual.save import save
 from vlmlens.ui.jobs import Pending
 from vlmlens.ui.look import guard
-from vlmlens.ui.request import asked, remember
+from vlmlens.ui.request import Request, asked, remember
 
 WHOLE = "counterfactual-whole"  # set while the whole page runs, so that the live part knows
 SHOWN = "counterfactual-shown"  # the runs that stand on the page
@@ -82,9 +83,10 @@ def _live() -> None:
         maps = st.container()
         with right, guard():
             if problem:
+                st.session_state.pop(SHOWN, None)
                 st.error(f"{problem} The picture is shown without the changes.")
                 raise Pending("an answer")
-            runs = asking.ask(request, state.history().now, image)
+            runs = _ask(request, image)
             results.notices(request, runs.vlm)
             found.show(runs)
             save(runs)
@@ -96,10 +98,26 @@ def _live() -> None:
         editor.show(request)
     remember(request)
     state.remember()
-    st.session_state[SHOWN] = runs
+    shown: Runs | None = st.session_state.get(SHOWN)
     follow = not whole and not state.history().dragging and any(map(_open, FOLDS))
-    if follow and st.session_state.get(FOLDED) != (runs and runs.key):
+    if follow and st.session_state.get(FOLDED) != (shown and shown.key):
         st.rerun()
+
+
+def _ask(request: Request, image: Image.Image) -> Runs:
+    """Both runs; while a model takes its time, those before, dimmed below its bar."""
+    before: Runs | None = st.session_state.pop(SHOWN, None)
+    try:
+        runs = asking.ask(request, state.history().now, image)
+    except Pending:
+        if before is not None and before.request == request:
+            st.session_state[SHOWN] = before
+            with st.container(key="runs-before"):
+                st.caption("Still of the changes before:")
+                found.show(before)
+        raise
+    st.session_state[SHOWN] = runs
+    return runs
 
 
 def _open(fold: Fold) -> bool:

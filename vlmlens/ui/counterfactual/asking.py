@@ -15,10 +15,11 @@ from vlmlens.trace import Trace
 from vlmlens.ui import results
 from vlmlens.ui.counterfactual.changes import Changes
 from vlmlens.ui.counterfactual.donors import Donors
-from vlmlens.ui.jobs import result
+from vlmlens.ui.jobs import arrays_in, result
 from vlmlens.ui.request import Request
 
 MOST_TRACES = 12  # a session's last changes, so that undo asks nothing anew
+MOST_BYTES = 1 << 28  # of arrays in them
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +82,7 @@ def _after(vlm: VLM, request: Request, changes: Changes, image: Image.Image) -> 
         label = f"Asking {vlm.name} about the changed picture"
         kept[key] = result(("changed", *key), label, work, keep=False, group="counterfactual")
     kept.move_to_end(key)
-    while len(kept) > MOST_TRACES:
+    while len(kept) > 1 and (len(kept) > MOST_TRACES or sum(map(arrays_in, kept.values())) > MOST_BYTES):
         kept.popitem(last=False)
     return kept[key]
 

@@ -17,6 +17,7 @@ from vlmlens.ui.request import Request, asked
 from vlmlens.ui.save import download
 
 LIST, ADD, GROUP, PASTE = "steps", "add-change", "change-group", "changes-paste"
+TURN = "add-turn"
 GROUPS = {"region": "Region", "whole": "Picture", "words": "Words"}
 
 
@@ -111,11 +112,11 @@ def _add(request: Request) -> None:
         list(offered),
         index=None,
         format_func=lambda name: offered.get(name, name),
-        key=f"{ADD}-{group}",
+        key=f"{ADD}-{_turn()}",
         placeholder="Add a change …",
         label_visibility="collapsed",
         on_change=_added,
-        args=(str(group),),
+        args=(str(group), f"{ADD}-{_turn()}"),
     )
     if group == "region" and marked().region is None:
         st.caption("Draw on the picture first: a change of a region is made where you drew.")
@@ -129,10 +130,17 @@ def _offered(group: str) -> dict[str, str]:
     return named | {name: row.label for name, row in TEXT.items() if name != "hint"}
 
 
-def _added(group: str) -> None:
-    key = f"{ADD}-{group}"
+def _turn() -> int:
+    """How often something was chosen: each time by a new widget.
+
+    One that is emptied is full in the browser until it is drawn again, and a run in between would choose once more.
+    """
+    return int(st.session_state.get(TURN, 0))
+
+
+def _added(group: str, key: str) -> None:
     name = st.session_state.get(key)
-    st.session_state[key] = None
+    st.session_state[TURN] = _turn() + 1
     if not name:
         return
     now = state.history().now

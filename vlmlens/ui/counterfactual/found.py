@@ -7,8 +7,7 @@ from vlmlens.ui import words as terms
 from vlmlens.ui.counterfactual import bars, hints, state
 from vlmlens.ui.counterfactual.asking import Runs, noise
 from vlmlens.ui.counterfactual.words import DIFFERENCE
-from vlmlens.ui.jobs import Pending
-from vlmlens.ui.look import explain, titled
+from vlmlens.ui.look import explain, guard, titled
 from vlmlens.ui.results import LONG, escape
 
 RULERS = {"contribution": "share of the update", "share": "share of attention"}
@@ -17,11 +16,16 @@ RULERS = {"contribution": "share of the update", "share": "share of attention"}
 def show(runs: Runs) -> None:
     change = runs.difference.answers
     st.html(bars.STYLE + _headline(runs))
-    titled(_sentence(runs), DIFFERENCE)
+    sentence = st.container()  # its doubt may take longer than all the rest
     st.html(bars.answers(change) + _truth(runs))
-    if runs.vlm.info.lab and runs.changes.words and hints.asked(runs.after.question) is None:
+    if runs.vlm.name.startswith("lab:") and runs.changes.words and hints.asked(runs.after.question) is None:
         st.caption("Lab models never saw a question of the wording after the changes; what they answer means little.")
     _budget(runs.difference)
+    floor: float | None = None
+    with guard():
+        floor = None if runs.changes.none else noise(runs)
+    with sentence:
+        titled(_sentence(runs, floor), DIFFERENCE)
 
 
 def _headline(runs: Runs) -> str:
@@ -35,14 +39,12 @@ def _headline(runs: Runs) -> str:
     return f'<p class="{size}">{escape(said[0])} → {escape(said[1])}<small>{flip}</small></p>'
 
 
-def _sentence(runs: Runs) -> str:
+def _sentence(runs: Runs, floor: float | None) -> str:
     """What flipped and by how much; and how much of that nobody would have to explain."""
     if runs.changes.none:
         return "Change the picture, the scene or the words, and see at once what becomes of the answer and why."
     told = terms.markdown(runs.difference.sentence())
-    try:
-        floor = noise(runs)
-    except Pending:
+    if floor is None:
         return told
     own = runs.difference.answers.before
     pair = next(pair for pair in runs.difference.answers.pairs if pair.candidate == own.candidate)
