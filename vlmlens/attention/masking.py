@@ -20,11 +20,11 @@ from vlmlens.attention.sweep import Mode, Sweep
 from vlmlens.errors import NotApplicable
 from vlmlens.models import VLM, Picture, Prepared, as_image
 from vlmlens.models.inside import branched
+from vlmlens.models.unseen import barely_changed
 from vlmlens.progress import Progress
 from vlmlens.trace import Branch, Knockout, Scale, Segment
 
 MODES: tuple[Mode, ...] = ("knockout", "zero")
-NOISY = 5  # pictures with invisible noise
 LEAST_NOISE = 1e-5  # sums of float32 in another order differ by as much
 NOISE_ITEMS = 4  # items of a probe set that the noise floor is measured on
 
@@ -164,12 +164,10 @@ def noise_floor(vlm: VLM, picture: Picture, question: str, candidate: int, alone
     Args:
         alone: the answer's probability without any of that, where it is known already.
     """
-    image = np.asarray(as_image(picture), np.int16)
-    rng = np.random.default_rng(0)
-    noisy = [(image + rng.integers(-1, 2, image.shape)).clip(0, 255).astype(np.uint8) for _ in range(NOISY)]
+    noisy = barely_changed(picture)
     if alone is None:
         alone = float(vlm.probabilities([picture], [question])[0, candidate])
-    together = vlm.probabilities([*noisy, picture], [question] * (NOISY + 1))[:, candidate]
+    together = vlm.probabilities([*noisy, picture], [question] * (len(noisy) + 1))[:, candidate]
     return max(float(np.abs(together / max(alone, 1e-300) - 1).max()), LEAST_NOISE)
 
 
