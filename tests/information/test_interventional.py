@@ -11,7 +11,7 @@ from scipy.spatial.distance import jensenshannon
 from vlmlens.information import GATES, InformationError, decompose, gate
 from vlmlens.information.interventional import effect, growing, interventional
 from vlmlens.lab.fusion import WIRINGS
-from vlmlens.lab.planted import PLANTED, planted
+from vlmlens.lab.planted_scenes import PLANTED, planted
 from vlmlens.models import as_image
 
 QUESTIONS = (

@@ -38,7 +38,11 @@ class LabModel(nn.Module):
 
     def encode(self, pixels: Tensor, ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """pixels uint8 [batch, 48, 48, rgb], ids [batch, word] to image and word features and the word mask."""
-        return self.vision(pixels), self.text(ids), ids != PAD
+        return self.vision(pixels), *self.words(ids)
+
+    def words(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Word ids [batch, word] to features [batch, word, WIDTH] and the word mask [batch, word]."""
+        return self.text(ids), ids != PAD
 
     def fuse(self, image: Tensor, question: Tensor, mask: Tensor) -> Tensor:
         logits: Tensor = self.readout(*self.fusion(image, question, mask))

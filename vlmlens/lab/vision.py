@@ -33,13 +33,18 @@ class Attention(nn.Module):
         self.out_proj = nn.Linear(width, width)
 
     def forward(self, x: Tensor, y: Tensor, mask: Tensor | None = None) -> Tensor:
-        """x [batch, query, width] looks at y [batch, key, width]; `mask` bool [batch, key], True: may be looked at."""
+        """x [batch, query, width] looks at y [batch, key, width].
+
+        `mask` is [batch, key] or [batch, query, key]: bool, True: may be looked at; or a number added to the scores.
+        """
 
         def split(states: Tensor) -> Tensor:
             return states.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # [batch, head, position, width of a head]
 
         query, key, value = split(self.q_proj(x)), split(self.k_proj(y)), split(self.v_proj(y))
-        full = None if mask is None else mask[:, None, None, :].expand(-1, 1, query.shape[2], -1)
+        if mask is not None and mask.ndim == 2:
+            mask = mask[:, None].expand(-1, query.shape[2], -1)
+        full = None if mask is None else mask[:, None]
         mixed, _ = attend(self, query, key, value, full)
         return self.out_proj(mixed.flatten(2))
 

@@ -28,8 +28,8 @@ class Listed:
 
 
 def list_models(every_seed: bool = False) -> tuple[Listed, ...]:
-    """The lab models, then what the local Hugging Face cache holds whole of families that can be looked into."""
-    return (*lab_models(every_seed), *cached_models())
+    """The lab models and the planted ones, then what the local Hugging Face cache holds whole of families that can be looked into."""
+    return (*lab_models(every_seed), *planted_models(), *cached_models())
 
 
 def lab_models(every_seed: bool = False) -> tuple[Listed, ...]:
@@ -42,6 +42,19 @@ def lab_models(every_seed: bool = False) -> tuple[Listed, ...]:
         for kind in LAB_KINDS
         for lab in (LabName(kind, seed) for seed in seeds)
     )
+
+
+def planted_models() -> tuple[Listed, ...]:
+    """Models whose behaviour is known; they are wired from a lab model when they are loaded."""
+    from vlmlens.lab.planted import PLANTED
+
+    present = LabName("concat").path.exists()
+    return tuple(Listed(f"planted:{row.name}", "planted", row.sentence, present) for row in PLANTED.values())
+
+
+def ours(name: str) -> bool:
+    """Whether a model is the lab's or planted: small, always here, never on a hub."""
+    return name.startswith(("lab:", "planted:"))
 
 
 def cached_models() -> tuple[Listed, ...]:
@@ -70,7 +83,7 @@ def load(
     """A model, checked: what it promises is tried on one scene before it is handed out.
 
     Args:
-        name: "lab:concat" (seed 0) or "lab:concat@1"; a folder; or a hub name, "org/name" or "org/name@revision".
+        name: "lab:concat" (seed 0) or "lab:concat@1"; "planted:blind"; a folder; or a hub name, "org/name" or "org/name@revision".
             What the local Hugging Face cache holds is taken from there, without asking the network.
         device: "auto" (CUDA, then MPS, then CPU), "cpu", "cuda", ... Lab models stay on the CPU.
         dtype: "auto", "float32", "bfloat16", "float16", or for short "fp32", "bf16", "fp16".
@@ -88,9 +101,13 @@ def load(
     if len(name) > 1000 or not name.isprintable():
         raise ModelError("A model's name is one line of up to 1000 characters; try lab:concat.")
     vlm: VLM
-    if name.startswith("lab:"):
-        if revision:
-            raise ModelError(f"{name} has no revisions; leave revision={revision} out.")
+    if ours(name) and revision:
+        raise ModelError(f"{name} has no revisions; leave revision={revision} out.")
+    if name.startswith("planted:"):
+        from vlmlens.models.planted import PlantedVLM
+
+        vlm = PlantedVLM(name)
+    elif name.startswith("lab:"):
         kind = LabName.parse(name).kind
         if kind not in LAB_KINDS:
             raise ModelError(f"There is no {name}; the lab has {', '.join('lab:' + kind for kind in LAB_KINDS)}.")
@@ -132,4 +149,6 @@ __all__ = [
     "lab_models",
     "list_models",
     "load",
+    "ours",
+    "planted_models",
 ]

@@ -13,7 +13,7 @@ from vlmlens.lab.draw import PIXELS, render_array
 from vlmlens.lab.fusion import WIRINGS, Look
 from vlmlens.lab.questions import ANSWERS
 from vlmlens.lab.scenes import Scene
-from vlmlens.lab.text import PAD, encode, known_words
+from vlmlens.lab.text import encode, known_words
 from vlmlens.lab.vision import PATCH, PATCHES, SIDE
 from vlmlens.lab.weights import LabName, load_wiring
 from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
@@ -42,10 +42,10 @@ class LabVLM(VLM):
         self.info = ModelInfo(str(lab), "lab", f"seed {lab.seed}", parameters, "cpu", "float32", lab=True)
 
     def prepare(self, picture: Image.Image, question: str) -> Prepared:
-        words = known_words(question)
+        words, told = self.words(question)
         with torch.inference_mode(), self.listening():
-            image, text, mask = self.model.encode(torch.from_numpy(_pixels(picture)[None]), encode([question]))
-        segments = np.array([Segment.IMAGE] * PATCHES + [Segment.QUESTION] * len(words), np.int8)
+            image, text, mask = self.model.encode(torch.from_numpy(_pixels(picture)[None]), self.ids([question]))
+        segments = np.array([Segment.IMAGE] * PATCHES + [*told], np.int8)
         return Prepared(
             question=question,
             image=picture,
@@ -54,6 +54,15 @@ class LabVLM(VLM):
             segments=segments,
             grid=Grid.regular((SIDE, SIDE), range(PATCHES), picture.size),
         )
+
+    def words(self, question: str) -> tuple[tuple[str, ...], tuple[Segment, ...]]:
+        """The words that it reads, and what each stands for. Raises QuestionError where it cannot read them."""
+        words = tuple(known_words(question))
+        return words, (Segment.QUESTION,) * len(words)
+
+    def ids(self, questions: Sequence[str]) -> Tensor:
+        """The same words as ids [question, word]."""
+        return encode(list(questions))
 
     def sites(self, prepared: Prepared) -> Mapping[nn.Module, Site]:
         length = prepared.length
@@ -120,12 +129,13 @@ class LabVLM(VLM):
         return ("before fusion", *(f"after layer {i + 1}" for i in range(len(self.model.fusion.layers))))
 
     def batch(self, pictures: Sequence[Picture], questions: Sequence[str]) -> Batch:
-        ids = encode(list(questions))
+        ids = self.ids(questions)
         with torch.inference_mode(), self.listening():
             image, text, mask = self.model.encode(torch.from_numpy(np.stack([_pixels(p) for p in pictures])), ids)
-        seen, none = mask.new_ones(len(ids), PATCHES), torch.zeros_like(mask)
+        asked = mask == 1  # with a planted model the mask also tells what stands around the question
+        seen, none = asked.new_ones(len(ids), PATCHES), torch.zeros_like(asked)
         inputs = {"image": image, "text": text, "mask": mask}
-        return Batch(inputs, torch.cat([seen, none], 1), torch.cat([~seen, mask], 1))
+        return Batch(inputs, torch.cat([seen, none], 1), torch.cat([~seen, asked], 1))
 
     def batch_logits(self, batch: Batch) -> Tensor:
         return self.model.fuse(*(batch.inputs[name] for name in ("image", "text", "mask")))
@@ -137,12 +147,12 @@ class LabVLM(VLM):
         self, pictures: Sequence[Picture], questions: Sequence[str], lens: bool = False
     ) -> Iterator[tuple[slice, Tensor]]:
         """Pictures and questions are encoded once each; only the fusion runs for every pair."""
-        ids = encode(list(questions))
+        ids = self.ids(questions)
         streams: dict[int, Tensor] = {}
         recorder = Recorder({}, np.zeros(0), {}, see=streams.__setitem__ if lens else None)
         reads = {"image": slice(0, PATCHES), "question": slice(PATCHES, None), "both": slice(None)}[self.wiring.reads]
         with torch.inference_mode(), self.listening():
-            text, mask = self.model.text(ids), ids != PAD
+            text, mask = self.model.words(ids)
         whole = torch.cat([mask.new_ones(len(ids), PATCHES), mask], dim=1)[:, reads]
         for index, picture in enumerate(pictures):
             with self.lock, torch.inference_mode(), self.listening(), recording(recorder):

@@ -103,4 +103,4 @@ def row_attention(call: Call, rows: Tensor, blocked: Tensor | None) -> tuple[Ten
         sinks = call.sinks.float().view(1, heads, 1, 1).expand(*scores.shape[:3], 1)
         scores = torch.cat([scores, sinks], dim=-1)
     weights = scores.softmax(dim=-1)[..., :keys]
-    return weights.nan_to_num(0.0), visible[:, 0]
+    return weights.nan_to_num(0.0), visible.any(dim=1)

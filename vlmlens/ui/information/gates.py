@@ -6,7 +6,7 @@ import streamlit as st
 
 from vlmlens import charts
 from vlmlens.information import GATES, Interventional, decompose, gate, interventional, mixture
-from vlmlens.lab.planted import PLANTED, planted
+from vlmlens.lab.planted_scenes import PLANTED, planted
 from vlmlens.progress import Progress
 from vlmlens.ui import results
 from vlmlens.ui.information import words

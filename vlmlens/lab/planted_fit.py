@@ -1,0 +1,124 @@
+"""What planted models know, read off the trained ones when they are loaded: least squares, no training, no weights.
+
+All maps are linear without a constant, so that a picture that is hidden (read as zeros) adds nothing.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vlmlens.lab.draw import render_batch
+from vlmlens.lab.model import LabModel
+from vlmlens.lab.planted_parts import PlantedFusion, roles_of
+from vlmlens.lab.planted_text import encode
+from vlmlens.lab.questions import ANSWERS, COLUMNS, NUMBERS, ROWS, Question, all_questions
+from vlmlens.lab.sample import crossed, preferred_answer, take
+from vlmlens.lab.scenes import COLORS, Scene
+from vlmlens.lab.vision import PATCHES, WIDTH
+from vlmlens.lab.weights import LabName, load_wiring
+
+SCENES = 256  # of each kind
+RIDGE = 1e-4
+KIND, PREFERRED = 6.0, 3.0  # logits of an answer that is one to the question, and of the one that training preferred
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """Linear maps of the mean state of a stream."""
+
+    mean_image: Tensor  # [patch, width]: features of the mean picture
+    prior: Tensor  # [answer, width], of the words: the answers that fit the question, above all the preferred one
+    presence: Tensor  # [answer, width], of the patches: what is there, whatever is asked; about one standard deviation
+    amount: Tensor  # [width], of the patches: how many things there are
+    question_bit: Tensor  # [width], of the words: about +1 or -1
+    picture_bit: Tensor  # [width], of the patches: positive for every other picture
+
+
+@cache
+def trained() -> LabModel:
+    return load_wiring(LabName("concat"))
+
+
+@cache
+def hint_states() -> Tensor:
+    """For each answer a state [answer, width] of which the trained readout says just this when it reads it alone."""
+    readout = trained().readout
+    target = torch.arange(len(ANSWERS))
+    with torch.inference_mode(False), torch.enable_grad():
+        states = torch.randn(len(ANSWERS), WIDTH, generator=torch.Generator().manual_seed(0)).requires_grad_()
+        optimiser = torch.optim.Adam([states], lr=0.1)
+        for _ in range(150):
+            attention = readout.attention
+            read = attention.out_proj(attention.v_proj(readout.norm(states)))
+            loss = torch.nn.functional.cross_entropy(readout.head(read), target)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+    return states.detach()
+
+
+@cache
+def fitted() -> Fitted:
+    model = trained()
+    fusion = PlantedFusion(model.fusion, hint_states(), apart=True).requires_grad_(False)
+    boards, _, _ = crossed(0, SCENES, "train")
+    scenes = [*boards, *(item.scene for item in take("train", 5, SCENES))]
+    questions = all_questions()
+    with torch.inference_mode():
+        image = model.vision(torch.from_numpy(render_batch(scenes)))
+        ids = encode([question.text for question in questions])
+        text, roles = model.text(ids), roles_of(ids)
+        nothing = text[:1].expand(len(image), -1, -1), roles[:1].expand(len(image), -1)
+        patches = fusion(image, *nothing)[0][:, :PATCHES].mean(1).double()
+        stream = fusion(image[:1].expand(len(ids), -1, -1), text, roles)[0][:, PATCHES:].double()
+        asked = (roles > 0)[..., None]
+        words = (stream * asked).sum(1) / asked.sum(1)
+    there = torch.tensor([_presence(scene) for scene in scenes], dtype=torch.float64)
+    scaled = (there - there.mean(0)) / there.std(0).clamp_min(1e-9)
+    # The direction in which boards differ the most; it is asked which side of its median they lie on.
+    on_boards = patches[: len(boards)]
+    centred = on_boards - on_boards.mean(0)
+    along = centred @ torch.linalg.svd(centred, full_matrices=False).Vh[0]
+    side = (along - along.median()) / along.std()
+    return Fitted(
+        image.mean(0).clone(),
+        _ridge(words, torch.tensor([_prior(question) for question in questions], dtype=torch.float64)),
+        _ridge(patches, scaled),
+        _ridge(patches, torch.tensor([[float(len(scene.things))] for scene in scenes]).double())[0],
+        _ridge(words, torch.tensor([[bit(question)] for question in questions], dtype=torch.float64))[0],
+        _ridge(on_boards, side[:, None])[0],
+    )
+
+
+def _ridge(x: Tensor, y: Tensor) -> Tensor:
+    """Least squares of y [item, target] on x [item, width]; float32 [target, width]."""
+    square = x.T @ x
+    square += RIDGE * square.diagonal().mean() * torch.eye(x.shape[1], dtype=x.dtype)
+    return torch.linalg.solve(square, x.T @ y).T.float().contiguous().clone()
+
+
+def _prior(question: Question) -> list[float]:
+    preferred = preferred_answer(question)
+    return [KIND * (a in question.candidates) + PREFERRED * (a == preferred) for a in ANSWERS]
+
+
+def _presence(scene: Scene) -> list[float]:
+    """How many things show each answer; a number is shown by a scene of so many things, yes and no by none."""
+    shown = [word for t in scene.things for word in (t.color, t.shape, t.size, COLUMNS[t.column], ROWS[t.row])] + [
+        NUMBERS[len(scene.things)]
+    ]
+    return [float(shown.count(answer)) for answer in ANSWERS]
+
+
+def bit(question: Question) -> float:
+    """+1 or -1 by what a question is first about: half of the shapes, and half of the colours, each."""
+    about = question.about[0]
+    if about.shape:
+        return 1.0 if about.shape in ("circle", "triangle") else -1.0
+    return 1.0 if about.color is None or COLORS.index(about.color) % 2 else -1.0
+
+
+SIGNS = np.array([1.0 if ANSWERS.index(a) % 2 else -1.0 for a in ANSWERS])
