@@ -133,7 +133,7 @@ def _found(bench: Bench, cells: "_Cells", items: np.ndarray, shown: np.ndarray) 
 
 
 def _fitted(x: np.ndarray, y: np.ndarray) -> Any:
-    probe = make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=100))
+    probe = make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=100, tol=1e-2))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # stopping early is no harm: what counts is what is told
         return probe.fit(x, y)
