@@ -48,7 +48,7 @@ def measured(name: str) -> dict[str, Any]:
 
 def card_of(vlm: VLM, seed: int, size: tuple[int, int], tests: tuple[str, ...]) -> Scorecard:
     """The card, with its diagnosis where all tests are asked for."""
-    for card in running(vlm, lab_probe(seed, *size), tests, seed):  # noqa: B007
+    for card in running(vlm, lab_probe(seed, *size), tests, seed):
         if len(card.rows) == len(tests) < len(TESTS):
             break
     return card

@@ -6,9 +6,9 @@ Two numbers, over all pictures crossed with all questions that share a set of op
 makes (the residual of the additive projection; Hessel and Lee, EMNLP 2020).
 
 *Explaining away*: I(picture; question | predicted answer), bits, exact for the crossed ensemble, in which picture and
-question are independent: I(V;Y|T) - I(V;Y). It needs no permutation null: a blind model has exactly 0. With one answer a
-pair, shuffling pairs within an answer leaves the plug-in estimate of a model that answers perfectly as it is, so that
-the null would swallow the whole of it.
+question are independent: I(V;Y|T) - I(V;Y). It needs no permutation null: a blind model has exactly 0. With one answer
+a pair, shuffling pairs within an answer leaves the plug-in estimate of a perfect model as it is, so that the null would
+swallow the whole of it.
 
 A model that merely adds, late, what each says can show explaining away and has no joint part; it must not pass.
 """
