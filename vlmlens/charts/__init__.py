@@ -3,8 +3,11 @@
 from vlmlens.charts.ablation import against_truth, conditions, shares, text_shares
 from vlmlens.charts.answers import answers
 from vlmlens.charts.budget import budget, contributions
+from vlmlens.charts.budget_difference import budget_difference
 from vlmlens.charts.causal import causal
 from vlmlens.charts.contrast import distances
+from vlmlens.charts.dose import dose
+from vlmlens.charts.effects import effects
 from vlmlens.charts.export import FORMATS, export
 from vlmlens.charts.figure import SEGMENT_COLORS, Figure, caption
 from vlmlens.charts.information import (
@@ -20,6 +23,8 @@ from vlmlens.charts.information import (
     side_by_side,
 )
 from vlmlens.charts.overlay import overlay
+from vlmlens.charts.paired import paired_answers
+from vlmlens.charts.patching import patching
 from vlmlens.charts.pointing import pointing
 from vlmlens.charts.sweep import PICKED, sweep
 from vlmlens.charts.trust import curves
@@ -35,6 +40,7 @@ __all__ = [
     "answers",
     "axis_end",
     "budget",
+    "budget_difference",
     "by_layer",
     "caption",
     "causal",
@@ -43,11 +49,15 @@ __all__ = [
     "controls",
     "curves",
     "distances",
+    "dose",
+    "effects",
     "estimated",
     "exact",
     "export",
     "gauge",
     "overlay",
+    "paired_answers",
+    "patching",
     "pointing",
     "reach",
     "shares",

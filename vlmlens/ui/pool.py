@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 import torch
 
 from vlmlens.errors import NoRoom, forget_frames
-from vlmlens.models import VLM, lab_models, load
+from vlmlens.models import VLM, lab_models, load, ours
 from vlmlens.models.detail import Detail
 from vlmlens.progress import Progress
 
@@ -109,7 +109,7 @@ def leave(session: str) -> None:
     """
     with _lock:
         asked = _sessions.pop(session, Session()).asked
-    names = [name for name in asked if not name.startswith("lab:")]
+    names = [name for name in asked if not ours(name)]
     if not names:
         return
     if not GRACE:
@@ -156,7 +156,7 @@ def give_back() -> None:
 
 
 def _large() -> list[str]:
-    return [name for name in _models if not name.startswith("lab:")]
+    return [name for name in _models if not ours(name)]
 
 
 def _drop_oldest(but: str) -> bool:
