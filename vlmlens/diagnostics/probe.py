@@ -22,7 +22,7 @@ Region = tuple[Box, ...]
 # What the lab probe asks, in this order, four of each: sets of options that several questions share come first.
 ASKED_KINDS = (("color", ""), ("where", "column"), ("size", ""), ("relation", "column"), ("where", "row"))
 CHANGES = tuple(row.name for row in PERTURBATIONS.values() if row.group == "whole" and not row.needs_donor)
-VARIANT_SEEDS = 2
+VARIANT_SEEDS = 3  # enough for a verdict on dependency
 VARIANT_STRENGTHS = (0.3, 0.8)
 
 
