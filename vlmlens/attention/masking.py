@@ -20,11 +20,11 @@ from vlmlens.attention.sweep import Mode, Sweep
 from vlmlens.errors import NotApplicable
 from vlmlens.models import VLM, Picture, Prepared
 from vlmlens.models.inside import branched
+from vlmlens.models.unseen import barely_changed
 from vlmlens.progress import Progress
 from vlmlens.trace import Branch, Knockout, Scale, Segment
 
 MODES: tuple[Mode, ...] = ("knockout", "zero")
-NOISY = 5  # pictures with invisible noise
 LEAST_NOISE = 1e-5  # sums of float32 in another order differ by as much
 NOISE_ITEMS = 4  # items of a probe set that the noise floor is measured on
 
@@ -172,10 +172,8 @@ def noise_floor(vlm: VLM, picture: Picture, question: str, candidate: int, alone
 
 def unseen_changes(vlm: VLM, picture: Picture, question: str) -> np.ndarray:
     """Probabilities under what must not matter, [change, candidate]: see `noise_floor`."""
-    image = np.asarray(vlm.image(picture), np.int16)
-    rng = np.random.default_rng(0)
-    noisy = [(image + rng.integers(-1, 2, image.shape)).clip(0, 255).astype(np.uint8) for _ in range(NOISY)]
-    return vlm.probabilities([*noisy, picture], [question] * (NOISY + 1))
+    noisy = barely_changed(vlm.image(picture))
+    return vlm.probabilities([*noisy, picture], [question] * (len(noisy) + 1))
 
 
 def _labels(vlm: VLM, prepared: Prepared) -> dict[int, str]:
