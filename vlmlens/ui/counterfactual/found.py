@@ -94,6 +94,7 @@ def _budget(difference: Difference) -> None:
             names,
             default=names[0],
             key=f"change-ruler-{names[0]}",
+            bind="query-params",
             required=True,
             label_visibility="collapsed",
         )

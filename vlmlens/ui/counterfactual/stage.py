@@ -38,6 +38,7 @@ def show(request: Request, image: Image.Image) -> None:
                 format_func={MARKING: "Mark a region", COMPOSING: "Compose the scene"}.__getitem__,
                 default=MARKING,
                 key=MODE,
+                bind="query-params",
                 required=True,
                 label_visibility="collapsed",
             )
