@@ -113,15 +113,22 @@ def result(
     return value
 
 
-def live(key: Hashable, label: str, task: Callable[[Progress], Iterator[T]], draw: Callable[[T, bool], None]) -> None:
+def live(
+    key: Hashable,
+    label: str,
+    task: Callable[[Progress], Iterator[T]],
+    draw: Callable[[T, bool], None],
+    first: float = FIRST,
+) -> None:
     """Draw the latest of what `task` yields, again and again until it ends; then once more with True.
 
     Work that was stopped keeps what it had. Whoever asks for the same thing shares the work, its Pause and its Stop.
+    `first`: seconds in which work that is short is waited for, and drawn once.
 
     Raises what the task raised before it yielded anything.
     """
     job = _job(key, label, task)
-    last = job.done.wait(FIRST)
+    last = job.done.wait(first)
 
     @st.fragment(run_every=None if last else REDRAW)
     def redraw() -> None:

@@ -18,6 +18,8 @@ from vlmlens.ui.jobs import live
 from vlmlens.ui.look import chart, titled
 from vlmlens.ui.save import save_all
 
+SHORT = 0.4  # seconds: a lab model's curve is there by then
+
 
 def draw(runs: Runs) -> None:
     steps = runs.changes.steps
@@ -47,4 +49,4 @@ def draw(runs: Runs) -> None:
             about = f"{charts.caption(runs.after)} · {names[place]}"
             save_all("dose", {"dose": figure}, found.to_dict(), found.to_frame(), about)
 
-    live(("dose", *runs.key[:3], without, place), "Asking at every strength", task, show)
+    live(("dose", *runs.key[:3], without, place), "Asking at every strength", task, show, first=SHORT)
