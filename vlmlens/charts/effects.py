@@ -33,7 +33,7 @@ def effects(result: EffectChange) -> Figure:
                         "type": "ordinal",
                         "title": None,
                         "scale": {"domain": parts, "paddingInner": 0.25},
-                        "axis": {"labelExpr": f"{names}[datum.value]"},
+                        "axis": {"labelExpr": f"{names}[datum.value]", "labelLimit": 200},
                     },
                     "yOffset": {"field": "run", "type": "nominal", "scale": {"domain": list(RUNS)}},
                     "x": {

@@ -27,7 +27,10 @@ STYLE = (
 )
 
 
-def answers(change: AnswerChange) -> str:
+SIDES = ("before", "after")
+
+
+def answers(change: AnswerChange, names: tuple[str, str] = SIDES) -> str:
     """A pair of bars an answer; the best of either side carries a mark, so that a flip is seen without its colour."""
     lines = []
     for pair in change.pairs[:SHOWN]:
@@ -44,15 +47,19 @@ def answers(change: AnswerChange) -> str:
     told = ", ".join(
         f"{pair.text} {_probability(pair.before)} then {_probability(pair.after)}" for pair in change.pairs
     )
-    keys = '<div class="keys"><span><i class="b"></i>before</span><span><i class="a"></i>after</span></div>'
+    keys = f'<div class="keys"><span>{_key(names, 0)}</span><span>{_key(names, 1)}</span></div>'
     return f'{keys}<div class="pairs" role="img" aria-label="Probabilities: {escape(told)}">{"".join(lines)}</div>'
+
+
+def _key(names: tuple[str, str], side: int) -> str:
+    return f'<i class="{"ba"[side]}"></i>{escape(names[side])}'
 
 
 def _probability(value: float) -> str:
     return "not named" if value != value else f"{value:.3f}"
 
 
-def budget(change: BudgetChange) -> str:
+def budget(change: BudgetChange, names: tuple[str, str] = SIDES) -> str:
     """Two bars a layer, before and after; below, how much more or less of each layer is the picture's."""
     keys = "".join(
         f'<span><i style="background:{SEGMENT_COLORS[segment]}"></i>{segment.word}</span>'
@@ -66,10 +73,10 @@ def budget(change: BudgetChange) -> str:
     swings = "".join(f"<div>{_swing(value)}</div>" for value in _of_picture(change))
     return (
         f'<div role="img" aria-label="{escape(_told(change))}"><div class="keys">{keys}'
-        '<span>left <i class="b"></i>before</span><span>right <i class="a"></i>after</span></div>'
+        f"<span>left {_key(names, 0)}</span><span>right {_key(names, 1)}</span></div>"
         f"{_row((('1', 4), ('.5', HIGH / 2), ('0', HIGH - 4)), 'high', bars)}{_row((), 'numbers', numbers)}"
         f"{_row((('+.5', 5), ('0', SWING / 2), ('−.5', SWING - 5)), 'swing', swings)}"
-        "<div class='keys'>below: more or less of it from the picture, after less before</div></div>"
+        f"<div class='keys'>the picture's share: {escape(names[1])} less {escape(names[0])}</div></div>"
     )
 
 

@@ -29,7 +29,8 @@ def draw(runs: Runs) -> None:
     names = [f"{number}. {PERTURBATIONS[step.name].label}" for number, step in enumerate(steps, 1)]
     if st.session_state.get("dose-step") not in names:
         st.session_state["dose-step"] = names[-1]
-    place = names.index(str(st.selectbox("Which change", names, key="dose-step")))
+    left, right = st.columns([1, 3], gap="medium")
+    place = names.index(str(left.selectbox("Which change", names, key="dose-step")))
     without = replace(
         runs.changes, steps=tuple(replace(s, strength=0.0) if i == place else s for i, s in enumerate(steps))
     )
@@ -49,4 +50,5 @@ def draw(runs: Runs) -> None:
             about = f"{charts.caption(runs.after)} · {names[place]}"
             save_all("dose", {"dose": figure}, found.to_dict(), found.to_frame(), about)
 
-    live(("dose", *runs.key[:3], without, place), "Asking at every strength", task, show, first=SHORT)
+    with right:
+        live(("dose", *runs.key[:3], without, place), "Asking at every strength", task, show, first=SHORT)

@@ -1,7 +1,6 @@
 """The left part: what is changed, in order; undo, redo, clear; what else can be changed."""
 
 from dataclasses import replace
-from typing import Any
 
 import streamlit as st
 
@@ -192,7 +191,7 @@ def _away(region: Region) -> tuple[float, float]:
     return round(min(1.0, max(0.0, 1 - x)), 3), round(min(1.0, max(0.0, 1 - y)), 3)
 
 
-def add_step(values: dict[str, Any]) -> None:
-    """A step put together elsewhere on the page: the patches that a search found, say."""
+def add_step(step: Step, alone: bool = False) -> None:
+    """A step that was put together elsewhere on the page; with `alone`, in the place of all changes."""
     now = state.history().now
-    state.make(replace(now, steps=(*now.steps, Step(**values))))
+    state.make(Changes(steps=(step,)) if alone else replace(now, steps=(*now.steps, step)))

@@ -20,5 +20,5 @@ def draw(runs: Runs) -> None:
     titled(found.sentence(), EFFECTS)
     figure = charts.effects(found)
     chart(figure)
-    st.caption("Parts of the picture are numbered row by row. A word that only one side has, has one bar.")
+    st.caption("Each is hidden alone. A word that only one side has, has one bar.")
     save_all("effects", {"effects": figure}, found.to_dict(), found.to_frame(), charts.caption(runs.before))

@@ -1,5 +1,6 @@
 """What is the smallest change that flips the answer? A greedy search over patches, beside patches in random order."""
 
+import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,7 +9,7 @@ import streamlit as st
 from vlmlens.counterfactual.smallest import Smallest, blurred, mean_colour
 from vlmlens.counterfactual.smallest import smallest as search
 from vlmlens.models import as_image
-from vlmlens.perturb import Region
+from vlmlens.perturb import Region, Step
 from vlmlens.picture import encode_png, for_display
 from vlmlens.progress import Progress
 from vlmlens.ui.counterfactual import editor
@@ -60,13 +61,12 @@ def draw(runs: Runs) -> None:
                 st.caption(f"{found.stage} …")
                 return
             if found.flipped:
+                alone = chosen == sides[0]
                 st.button(
-                    "Take these patches as a change",
+                    "Take these patches as the only change" if alone else "Take these patches as a further change",
                     key="smallest-take",
-                    on_click=_take,
-                    args=(found.shape, found.patches, FILLS[fill][1]),
-                    disabled=chosen == sides[0] and not runs.changes.none,
-                    help="From the picture before, only while nothing else is changed.",
+                    on_click=editor.add_step,
+                    args=(Step(FILLS[fill][1], 1.0, region=Region.cells(found.shape, found.patches)), alone),
                 )
             download("Numbers, JSON", lambda: _json(found), "smallest.json")
 
@@ -98,14 +98,8 @@ def _picture(image: object, found: Smallest, ended: bool) -> None:
 
 
 def _json(found: Smallest) -> bytes:
-    import json
-
     return json.dumps(found.to_dict(), indent=1, ensure_ascii=False).encode()
 
 
 def _go(key: str) -> None:
     st.session_state[key] = True
-
-
-def _take(shape: tuple[int, int], patches: tuple[int, ...], name: str) -> None:
-    editor.add_step({"name": name, "strength": 1.0, "region": Region.cells(shape, patches)})

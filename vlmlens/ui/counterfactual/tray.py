@@ -17,6 +17,7 @@ from vlmlens.counterfactual.runs import Run
 from vlmlens.counterfactual.tray import Tray, compare_runs
 from vlmlens.errors import UserError
 from vlmlens.trace import Segment
+from vlmlens.ui import words
 from vlmlens.ui.counterfactual import bars, state
 from vlmlens.ui.counterfactual.asking import Runs
 from vlmlens.ui.counterfactual.words import TRAY
@@ -93,21 +94,26 @@ def draw(runs: Runs | None) -> None:
 
 def _keep_one(runs: Runs, kept: Tray) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        suggested = f"{runs.after.answers[0].text} {len(kept.runs) + 1}"
-        if not st.session_state.get(NAME):
-            st.session_state[NAME] = suggested
-        st.text_input("Name", key=NAME, max_chars=80, width=240)
+        st.text_input("Name", key=NAME, max_chars=80, placeholder=_suggested(runs, kept), width=240)
         st.button("Keep this run", key="tray-keep", on_click=_kept, args=(runs,))
 
 
 def _kept(runs: Runs) -> None:
     scene = state.scene_after(runs.request) if not runs.changes.steps else None
-    name = (st.session_state.get(NAME) or "").strip()
+    name = (st.session_state.get(NAME) or "").strip() or _suggested(runs, tray())
     try:
         keep(tray().add(Run.of(name, runs.after, f"[{runs.changes.to_json()}]", scene)))
         st.session_state[NAME] = ""
     except UserError as error:
         st.session_state[PROBLEM] = str(error)
+
+
+def _suggested(runs: Runs, kept: Tray) -> str:
+    """The answer, with a number that is free."""
+    answer, number = runs.after.answers[0].text.strip()[:60], len(kept.runs) + 1
+    while f"{answer} {number}" in kept.names:
+        number += 1
+    return f"{answer} {number}"
 
 
 def _table(kept: Tray) -> None:
@@ -122,7 +128,9 @@ def _table(kept: Tray) -> None:
         }
         for run in kept.runs
     ]
-    st.dataframe(pd.DataFrame(rows).round(3), hide_index=True, width="stretch", height=min(38 * (len(rows) + 1), 260))
+    st.dataframe(
+        pd.DataFrame(rows).round(3), hide_index=True, width="stretch", height=min(35 * (len(rows) + 1) + 3, 260)
+    )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox("Take out", kept.names, index=None, key="tray-gone", placeholder="a run …", width=240)
         st.button("Remove", key="tray-remove", on_click=_remove, disabled=not st.session_state.get("tray-gone"))
@@ -154,14 +162,15 @@ def _compare(kept: Tray) -> None:
         spot.selectbox(label, names, key=key)
     one, two = (kept.find(str(st.session_state[key])) for key in ("tray-one", "tray-two"))
     found = compare_runs(one, two)
-    st.markdown(found.sentence())
+    st.markdown(words.markdown(found.sentence()))
+    left, right = st.columns(2)
     with left:
-        st.html(bars.answers(found.answers))
+        st.html(bars.answers(found.answers, found.names))
     with right:
         if found.shares is None:
             st.info(f"n/a: {found.no_shares}")
         else:
-            st.html(bars.budget(found.shares))
+            st.html(bars.budget(found.shares, found.names))
     figures: dict[str, Any] = {"answers": charts.paired_answers(found.answers)}
     if found.shares is not None:
         figures["budget"] = charts.budget_difference(found.shares)
