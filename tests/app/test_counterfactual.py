@@ -309,7 +309,7 @@ def test_changes_and_their_history_are_what_they_were():
     assert Changes.from_json(changes.to_json()) == changes
     assert Changes.from_json(Changes().to_json()).none
     one, two = Changes(steps=(FILL,)), Changes(steps=(Step("blur"),))
-    walked = History().made(one).told(two, settled=False).told(one, settled=False).told(two)
+    walked = History().made(one).told(two, (0,), settled=False).told(one, (0,), settled=False).told(two, (0,))
     assert walked.past == (Changes(), one)
     assert walked.undone().now == one
     assert walked.undone().undone().now.none

@@ -94,6 +94,11 @@ def test_changes_are_dragged_into_another_order(app, page, wait_idle):
     changed(page, before)
     wait_idle(page)
     assert page.url.index("blur") < page.url.index("noise")
+    page.get_by_role("link", name="Inspect").click()
+    page.wait_for_selector('.st-key-picture .lens[data-ready="1"]', timeout=60_000)
+    page.get_by_role("link", name="Counterfactual").click()
+    expect(page.locator(".st-key-steps .title").first).to_have_text("Blur", timeout=20_000)
+    wait_idle(page)
     page.locator(".st-key-steps .grip").nth(1).focus()
     page.keyboard.press("ArrowUp")
     expect(page.locator(".pairs")).to_have_attribute("aria-label", before, timeout=20_000)
@@ -135,7 +140,7 @@ def test_the_curve_and_the_tray(app, page, new_page, wait_idle):
     changed(page, numbers(again))
     page.get_by_text("How strong must the change be?").click()
     expect(page.get_by_text("The strength is 0.60 at present")).to_be_visible(timeout=30_000)
-    assert page.locator("[data-testid='stVegaLiteChart']").count() == 1
+    expect(page.locator("[data-testid='stVegaLiteChart']")).to_be_visible(timeout=20_000)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (400, "dark")])

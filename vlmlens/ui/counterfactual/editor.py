@@ -28,7 +28,7 @@ def take() -> None:
     if said is None:
         return
     try:
-        after = now.told(_read(base, now.now, said), said.settled)
+        after = now.told(_read(base, now.now, said), _order(base, said), said.settled)
     except UserError as error:
         state.say(str(error))
         return
@@ -46,6 +46,11 @@ def _read(base: Changes, now: Changes, said: Told) -> Changes:
     )
 
 
+def _order(base: Changes, said: Told) -> tuple[int, ...]:
+    """The rows of the picture's changes before those of words, as they stand in the changes."""
+    return tuple(sorted((row for row, _ in said.rows), key=lambda row: row >= len(base.steps)))
+
+
 def show(request: Request) -> None:
     """The list with its buttons, and what can be added to it."""
     now = state.history()
@@ -58,10 +63,9 @@ def show(request: Request) -> None:
         ):
             st.button(label, key=f"changes-{label}", disabled=off, on_click=act, type="tertiary")
         _as_json()
-    base = now.base
-    rows = [*map(row_of_step, base.steps), *map(row_of_word, base.words)]
+    rows = [*map(row_of_step, now.now.steps), *map(row_of_word, now.now.words)]
     if rows:
-        steps(rows, key=LIST, version=str(now.version))
+        steps(rows, now.rows, key=LIST, version=str(now.version))
     donors.upload(now.now.steps)
     if now.now.scene is not None:
         st.caption("The scene was composed anew.")

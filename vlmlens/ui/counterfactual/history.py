@@ -10,21 +10,30 @@ NOTHING = Changes()
 
 @dataclass(frozen=True)
 class History:
-    """`base` is what the browser was last given to show, `version` its number: rows are told by their place in it."""
+    """`base` is what the browser was last given to show, `version` its number: rows are told by their place in it.
+
+    `rows`: those places in the order of `now`, since the browser may have moved and removed some.
+    """
 
     now: Changes = NOTHING
     past: tuple[Changes, ...] = ()
     future: tuple[Changes, ...] = ()
     base: Changes = NOTHING
+    rows: tuple[int, ...] = ()
     version: int = 0
     dragging: bool = False  # a slider is held: what it passes is one change
 
-    def told(self, now: Changes, settled: bool = True) -> "History":
+    @classmethod
+    def of(cls, now: Changes) -> "History":
+        """Nothing to undo yet."""
+        return cls(now)._shown()
+
+    def told(self, now: Changes, rows: tuple[int, ...], settled: bool = True) -> "History":
         """The browser changed something and shows it already."""
         if now == self.now:
             return replace(self, dragging=self.dragging and not settled)
         past = self.past if self.dragging else (*self.past, self.now)[-MOST:]
-        return replace(self, now=now, past=past, future=(), dragging=not settled)
+        return replace(self, now=now, rows=rows, past=past, future=(), dragging=not settled)
 
     def made(self, now: Changes) -> "History":
         """The page changed something; the browser is to show it."""
@@ -43,4 +52,5 @@ class History:
         return replace(self, now=self.future[0], past=(*self.past, self.now), future=self.future[1:])._shown()
 
     def _shown(self) -> "History":
-        return replace(self, base=self.now, version=self.version + 1, dragging=False)
+        rows = tuple(range(len(self.now.steps) + len(self.now.words)))
+        return replace(self, base=self.now, rows=rows, version=self.version + 1, dragging=False)

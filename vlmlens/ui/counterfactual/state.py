@@ -24,7 +24,7 @@ def history() -> History:
                 found = Changes.from_json(text)
             except UserError as error:
                 st.session_state[TOLD] = f"The changes of this link were left out. {error}"
-        st.session_state[HISTORY] = History(found, base=found)
+        st.session_state[HISTORY] = History.of(found)
     kept: History = st.session_state[HISTORY]
     return kept
 

@@ -1,7 +1,7 @@
 """The list of changes: each with its name and its controls, dragged into an order, changed and removed in the browser.
 
-    told = steps(rows, key="steps", version="3")
-    [(row, {"strength": 0.4}), ...] == told.rows     # in the order that the person gave them
+    steps(rows, range(len(rows)), key="steps", version="3")
+    told(st.session_state.steps, "3", len(rows)).rows  # [(row, {"strength": 0.4}), ...] in the person's order
 
 One component and not widgets of Streamlit's: those have no list that can be dragged, a slider of theirs tells its value
 only when it is let go, and six of them a change cost the page more than all the rest.
@@ -43,15 +43,23 @@ class Row:
 
 @dataclass(frozen=True)
 class Told:
-    """What the list says: rows by their place in what it was given, with the values of their controls."""
+    """What the list says: rows by their number, with the values of their controls."""
 
     rows: tuple[tuple[int, dict[str, Any]], ...]
     settled: bool = True  # False while a slider is being dragged
 
 
-def steps(rows: Sequence[Row], *, key: str, version: str) -> None:
-    """Show the list. Another version than before throws away what was done in the browser for `rows`."""
-    data = {"rows": [asdict(row) for row in rows], "version": version}
+def steps(rows: Sequence[Row], numbers: Sequence[int], *, key: str, version: str) -> None:
+    """Show the list.
+
+    Args:
+        rows: as they are by now.
+        numbers: by which each row is told.
+        key: one a page.
+        version: another one than before throws away what was done in the browser for `rows`.
+    """
+    listed = [asdict(row) | {"number": number} for row, number in zip(rows, numbers, strict=True)]
+    data = {"rows": listed, "version": version}
     _COMPONENT(key=key, data=data, on_told_change=nothing)
 
 

@@ -36,9 +36,9 @@ function show(input) {
   input.nextElementSibling.textContent = Number(input.value).toFixed(2);
 }
 
-function rowOf(row, index) {
+function rowOf(row) {
   const step = element("li", "step");
-  Object.assign(step.dataset, { row: index, group: row.group });
+  Object.assign(step.dataset, { row: row.number, group: row.group });
   const head = element("div", "head");
   const grip = element("button", "grip", "⋮⋮");
   grip.type = "button";
@@ -53,7 +53,7 @@ function rowOf(row, index) {
   step.append(head);
   if (row.fields.length) {
     const fields = element("div", "fields");
-    row.fields.forEach((field, at) => fields.append(fieldOf(field, `field-${index}-${at}`)));
+    row.fields.forEach((field, at) => fields.append(fieldOf(field, `field-${row.number}-${at}`)));
     step.append(fields);
   }
   return step;
