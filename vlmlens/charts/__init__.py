@@ -7,6 +7,7 @@ from vlmlens.charts.causal import causal
 from vlmlens.charts.contrast import distances
 from vlmlens.charts.export import FORMATS, export
 from vlmlens.charts.figure import SEGMENT_COLORS, Figure, caption
+from vlmlens.charts.growth import context_attention, context_use, doses
 from vlmlens.charts.information import (
     ATOM_COLORS,
     ATOMS,
@@ -23,14 +24,19 @@ from vlmlens.charts.overlay import overlay
 from vlmlens.charts.pointing import pointing
 from vlmlens.charts.sweep import PICKED, sweep
 from vlmlens.charts.trust import curves
+from vlmlens.charts.verdicts import SCALES, SHAPES, Scale, against, differences, labels, scorecard
 
 __all__ = [
     "ATOMS",
     "ATOM_COLORS",
     "FORMATS",
     "PICKED",
+    "SCALES",
     "SEGMENT_COLORS",
+    "SHAPES",
     "Figure",
+    "Scale",
+    "against",
     "against_truth",
     "answers",
     "axis_end",
@@ -39,17 +45,23 @@ __all__ = [
     "caption",
     "causal",
     "conditions",
+    "context_attention",
+    "context_use",
     "contributions",
     "controls",
     "curves",
+    "differences",
     "distances",
+    "doses",
     "estimated",
     "exact",
     "export",
     "gauge",
+    "labels",
     "overlay",
     "pointing",
     "reach",
+    "scorecard",
     "shares",
     "side_by_side",
     "sweep",

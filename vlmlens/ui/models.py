@@ -8,7 +8,7 @@ from PIL import Image
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from vlmlens.errors import ModelError, PictureError
-from vlmlens.models import VLM, ModelInfo, cached_models, lab_models
+from vlmlens.models import VLM, ModelInfo, cached_models, lab_models, ours
 from vlmlens.models.detail import Detail
 from vlmlens.models.device import CHOICES, devices
 from vlmlens.models.shortlist import SHORTLIST
@@ -27,9 +27,9 @@ PROMISES = (
 )
 
 
-def pick_model() -> str:
-    """The widgets of one model. Returns its name."""
-    names = offered(*filter(None, [st.session_state.get("model")]))
+def pick_model(*more: str) -> str:
+    """The widgets of one model; `more` are on offer beside the usual ones. Returns its name."""
+    names = offered(*more, *filter(None, [st.session_state.get("model")]))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
             "Model",
@@ -43,7 +43,7 @@ def pick_model() -> str:
         _shortlist()
     name = str(chosen or names[0])
     hold([name])
-    if not name.startswith("lab:") and pool.here(name):
+    if not ours(name) and pool.here(name):
         _loaded(name, pool.get(name).info)
     return name
 
@@ -67,7 +67,7 @@ def model(name: str) -> VLM:
     if pool.here(name):
         return pool.get(name)
     wanted: dict[str, pool.How] = st.session_state.setdefault(LOADING, {})
-    if not name.startswith("lab:") and name not in wanted:
+    if not ours(name) and name not in wanted:
         _card(name)
         raise Pending(name)
     how = wanted.get(name, pool.AS_IT_COMES)

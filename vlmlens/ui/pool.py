@@ -2,7 +2,7 @@
 
 A session holds the models that it is asking at the moment, and remembers which it has asked. Where memory is short, or
 there are more than `MOST_LARGE`, the least recently asked model goes that no session holds. When a session ends, what
-no other session has asked goes soon after it. Lab models are small and stay.
+no other session has asked goes soon after it. Lab and planted models are small and stay.
 
 Knows nothing of Streamlit, so that the launcher can warm it before the first page.
 """
@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 import torch
 
 from vlmlens.errors import NoRoom, forget_frames
-from vlmlens.models import VLM, lab_models, load
+from vlmlens.models import VLM, lab_models, load, ours
 from vlmlens.models.detail import Detail
 from vlmlens.progress import Progress
 
@@ -109,7 +109,7 @@ def leave(session: str) -> None:
     """
     with _lock:
         asked = _sessions.pop(session, Session()).asked
-    names = [name for name in asked if not name.startswith("lab:")]
+    names = [name for name in asked if not ours(name)]
     if not names:
         return
     if not GRACE:
@@ -156,7 +156,7 @@ def give_back() -> None:
 
 
 def _large() -> list[str]:
-    return [name for name in _models if not name.startswith("lab:")]
+    return [name for name in _models if not ours(name)]
 
 
 def _drop_oldest(but: str) -> bool:
