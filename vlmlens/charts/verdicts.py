@@ -34,6 +34,10 @@ class Scale:
     def write(self, value: float) -> str:
         return "n/a" if value != value else f"{value:{self.spec}}{self.unit}".replace("-", "−")
 
+    def mark(self, value: float) -> str:
+        """A place on the axis, short."""
+        return (f"{value:.0%}" if self.spec.endswith("%") else f"{value:.3g}").replace("-", "−")
+
     def span(self, *values: float) -> tuple[float, float]:
         """The ends of the axis; they move only where a value lies outside."""
         known = [value for value in values if value == value]
@@ -130,7 +134,7 @@ def against(
         "type": "quantitative",
         "title": title,
         "scale": {"domain": [min(0.0, threshold, *values, *ends), max(0.0, threshold, *values, *ends)], "nice": True},
-        "axis": {"format": form, "tickCount": 5},
+        "axis": {"format": ".0%" if form.endswith("%") else ".2~f", "tickCount": 5},
     }
     y: Spec = {"field": "name", "type": "nominal", "title": None, "sort": list(names), "axis": {"labelLimit": 160}}
     data = rows(name=names, value=values, low=[pair[0] for pair in intervals], high=[pair[1] for pair in intervals])
@@ -189,7 +193,7 @@ def differences(changes: Sequence[Change]) -> Figure:
         [change.name for change in known],
         [change.difference / width for change, width in zip(known, widths, strict=True)],
         [[end / width for end in change.interval] for change, width in zip(known, widths, strict=True)],
-        "second minus first, in widths of each test's own scale",
+        "second minus first, by scale width",
         0.0,
         "+.2f",
     )

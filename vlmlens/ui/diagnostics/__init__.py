@@ -19,7 +19,7 @@ from vlmlens.ui.request import asked
 def show() -> None:
     request = asked()
     restore(request)
-    left, right = st.columns([1, 3.1], gap="large")
+    left, right = st.columns([1, 3.4], gap="large")
     with left, guard():
         choose(request)
     shown = ran(request)
@@ -82,8 +82,8 @@ def _notices(shown: Asked, wanted: Asked) -> None:
     """What the card below is about, where that is not what stands on the left."""
     if shown.probe == FIRST_LOOK and shown != wanted:
         st.info(
-            f"A first look at {shown.model}: {shown.probe.scenes} scenes x {shown.probe.questions} questions. With so few "
-            "items a test may say INCONCLUSIVE; **Run the card** asks what stands on the left."
+            f"A first look at {shown.model}: {shown.probe.scenes} scenes x {shown.probe.questions} questions. With so "
+            "few items a test may say INCONCLUSIVE; **Run the card** asks what stands on the left."
         )
     elif shown != wanted:
         st.info(f"Shown: {in_words(shown)}. What stands on the left has not been run.")

@@ -13,7 +13,7 @@ from vlmlens.ui.words import markdown
 
 STYLE = """
 <style>
-.diag-row { display: grid; grid-template-columns: 8.2rem minmax(0, 1fr) minmax(9rem, 15rem) 10.5rem; gap: 0.9rem;
+.diag-row { display: grid; grid-template-columns: 7.6rem minmax(0, 1fr) minmax(8rem, 13rem) 10.2rem; gap: 0.8rem;
   align-items: center; font-size: 0.95rem; line-height: 1.3; }
 .diag-row p { margin: 0; }
 .diag-row .diag-said, .diag-row .diag-small { font-size: 0.84rem; opacity: 0.85; }
@@ -24,14 +24,15 @@ STYLE = """
 .diag-FAIL { background: #D55E0040; border-color: #D55E00; }
 .diag-INCONCLUSIVE { background: #80808030; }
 .diag-VACUOUS, .diag-waiting { border-style: dashed; }
-.diag-strip { display: flex; flex-wrap: wrap; gap: 0.3rem 0.9rem; font-size: 0.85rem; margin: 0.2rem 0; }
+.diag-strip { display: flex; flex-wrap: wrap; gap: 0.3rem 0.8rem; font-size: 0.82rem; margin: 0.2rem 0; }
+.diag-strip .diag-badge { font-size: 0.76rem; padding: 0 0.35rem; }
 .diag-whisker { position: relative; height: 44px; margin: 0 10px; }
 .diag-whisker i { position: absolute; box-sizing: border-box; }
-.diag-whisker b { position: absolute; top: 28px; font-size: 0.72rem; font-weight: 400; opacity: 0.85; white-space: nowrap; }
+.diag-whisker b { position: absolute; top: 28px; font-size: 0.72rem; font-weight: 400; opacity: 0.85; }
 .st-key-diag-rows hr { margin: 0.1rem 0; }
 @media (max-width: 900px) {
   .diag-row { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); }
-  .diag-row > .diag-told, .diag-row > .diag-bar { grid-column: 1 / -1; }
+  .diag-row > .diag-told, .diag-row > .diag-bar { grid-column: 1 / -1; order: 2; }
 }
 </style>
 """
@@ -62,8 +63,9 @@ def _told(card: Scorecard, tests: tuple[str, ...], ended: bool) -> None:
         state = "Stopped before the last test" if ended else f"Test {len(named)} of {len(tests)} done"
         st.html(f'<p class="lens-answer">{state}<small>the diagnosis needs all of them</small></p>')
     chips = [f"<span>{name} {badge(named.get(name, ''))}</span>" for name in tests]
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.html(f'{STYLE}<div class="diag-strip">{"".join(chips)}</div>')
+    strip, more = st.columns([15, 1], vertical_alignment="center", gap="small")
+    strip.html(f'{STYLE}<div class="diag-strip">{"".join(chips)}</div>')
+    with more:
         explain(*words.CARD)
 
 
@@ -95,14 +97,15 @@ def _row(row: Row, found: Found, probe: ProbeSet, ended: bool) -> None:
         f'<div class="diag-told"><p><b>{row.name}</b> · {escape(row.question)}</p>'
         f'<p class="diag-said">{escape(row.sentence)}</p></div>'
         f'<div class="diag-bar">{drawn}</div>'
-        f'<div><p class="diag-number">{scale.write(row.effect)}</p>'
+        f'<div class="diag-effect"><p class="diag-number">{scale.write(row.effect)}</p>'
         f'<p class="diag-small">{interval}<br>{" · ".join(weighed)}</p></div></div>'
     )
     key = f"diag-drawer-{row.name}"
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(html, width="stretch")
-        if ended:
-            opened = st.toggle("Evidence", key=key, help=f"What drives the verdict on {row.name}")
+    told, more = st.columns([4.9, 1], vertical_alignment="center", gap="small")
+    told.html(html)
+    if ended:
+        with more.container(horizontal=True, vertical_alignment="center", horizontal_alignment="right", gap="small"):
+            opened = st.toggle("Evidence", key=key)
             explain(*words.TESTS[row.name])
     if ended and opened:
         with st.container(border=True):

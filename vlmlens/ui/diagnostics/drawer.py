@@ -17,8 +17,7 @@ from vlmlens.ui.look import chart
 from vlmlens.ui.source import Source
 from vlmlens.ui.words import markdown
 
-ACROSS = 4
-SIDE = 220  # pixels of a thumbnail
+SIDE = 200  # pixels of a thumbnail
 FEWEST_ENDS = 8  # items, above which they are the largest and the smallest
 
 
@@ -30,18 +29,14 @@ def draw(row: Row, found: Found, probe: ProbeSet) -> None:
         st.caption("No items: nothing was measured.")
         return
     half = len(row.evidence) // 2
-    ends = len(row.evidence) >= FEWEST_ENDS
-    groups = (
-        [("Where it is largest", row.evidence[:half]), ("Where it is smallest", row.evidence[half:])]
-        if ends
-        else [("The items", row.evidence)]
-    )
-    for title, some in groups:
-        st.markdown(f"**{title}**")
-        for start in range(0, len(some), ACROSS):
-            for place, one in zip(st.columns(ACROSS), some[start : start + ACROSS], strict=False):
-                with place:
-                    _item(one, row, found, probe)
+    groups = {"The items": row.evidence}
+    if len(row.evidence) >= FEWEST_ENDS:
+        groups = {"Where it is largest": row.evidence[:half], "Where it is smallest": row.evidence[half:]}
+    for place, (title, some) in zip(st.columns(2, gap="medium"), groups.items(), strict=False):
+        with place:
+            st.markdown(f"**{title}**")
+            for one in some:
+                _item(one, found, probe)
 
 
 def _parts(row: Row) -> None:
@@ -77,8 +72,8 @@ def _parts(row: Row) -> None:
     if "noise_floor_bits" in details:
         low, high = details["share_interval"]
         st.caption(
-            f"Noise floor {details['noise_floor_bits']:.1e} bit, ten times that is a move; {details['share']:.0%} of the "
-            f"items move ({low:.0%} to {high:.0%})."
+            f"Noise floor {details['noise_floor_bits']:.1e} bit, ten times that is a move; {details['share']:.0%} of "
+            f"the items move ({low:.0%} to {high:.0%})."
         )
     if "explaining_away_bits" in details:
         low, high = details["explaining_away_interval"]
@@ -103,25 +98,28 @@ def _context(row: Row) -> None:
             st.caption("n/a: in this model picture and words do not compete for attention, so there is no share.")
 
 
-def _item(one: Evidence, row: Row, found: Found, probe: ProbeSet) -> None:
-    picture = probe.pictures[one.picture]
-    st.image(thumbnail(picture), width="stretch")
-    lines = [f"“{markdown(one.text)}”", f"says **{markdown(one.answer)}**"]
+def _item(one: Evidence, found: Found, probe: ProbeSet) -> None:
+    """The picture, what was asked and said, the same without what was added or without the picture, the numbers."""
+    asked, picture = probe.questions[one.question], probe.pictures[one.picture]
+    says = f"says **{markdown(one.answer)}**"
     if one.truth:
-        lines[1] += f", true is **{markdown(one.truth)}**" if one.truth != one.answer else " (true)"
+        says += f", true is **{markdown(one.truth)}**" if one.truth != one.answer else ", which is true"
+    without = []
     if found.items is not None:
-        same = found.items[
-            (found.items["picture"] == one.picture + 1) & (found.items["question"] == probe.questions[one.question])
-        ].iloc[0]
-        if one.text != probe.questions[one.question]:
-            lines.append(f"without the added words: {markdown(str(same['answer']))}")
-        lines.append(f"without the picture: {markdown(str(same['without the picture']))}")
-    lines += [
-        f"{name.replace('_', ' ')}: {markdown(value) if isinstance(value, str) else f'{value:.3f}'}"
+        items = found.items
+        same = items[(items["picture"] == one.picture + 1) & (items["question"] == asked)].iloc[0]
+        if one.text != asked:
+            without.append(f"without the added words: {markdown(str(same['answer']))}")
+        without.append(f"without the picture: {markdown(str(same['without the picture']))}")
+    numbers = [
+        f"{name.replace('_', ' ')} {markdown(value) if isinstance(value, str) else f'{value:.3f}'}"
         for name, value in one.numbers.items()
     ]
-    st.markdown("  \n".join(lines))
-    st.link_button("Open in Inspect", inspect_link(found.card.model, picture, one.text), width="stretch")
+    link = f"[Open in Inspect]({inspect_link(found.card.model, picture, one.text)})"
+    left, right = st.columns([1, 3.2], gap="small")
+    left.image(thumbnail(picture), width="stretch")
+    lines = [f"“{markdown(one.text)}” {says}", *without, " · ".join(numbers), link]
+    right.markdown(":small[" + "]  \n:small[".join(lines) + "]")
 
 
 def thumbnail(picture: Picture) -> Image.Image:
@@ -134,9 +132,12 @@ def thumbnail(picture: Picture) -> Image.Image:
 
 def inspect_link(model: str, picture: Picture, question: str) -> str:
     """The address of Inspect with this item, in a tab of its own."""
-    if isinstance(picture, Scene):
-        source = Source.of_scene(picture)
-    else:
-        source = Source.of_file(encode_png(as_image(picture)))
+    source = _source(picture)
     where = "scene" if source.kind == "scene" else "picture"
     return f"./?model={quote(model)}&q={quote(question)}&{where}={quote(source.text)}"
+
+
+def _source(picture: Picture) -> Source:
+    if isinstance(picture, Scene):
+        return Source.of_scene(picture)
+    return Source.of_file(encode_png(as_image(picture)))

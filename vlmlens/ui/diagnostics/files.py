@@ -86,8 +86,8 @@ def _unpacked(zip_name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
             infos = [info for info in packed.infolist() if not info.is_dir() and "__MACOSX" not in info.filename]
             if len(infos) > MOST_FILES or sum(info.file_size for info in infos) > MOST_BYTES:
                 raise ProbeError(
-                    f"“{zip_name}” holds more than {MOST_FILES} files or {MOST_BYTES >> 20} MiB; unpack it and name its "
-                    "folder instead."
+                    f"“{zip_name}” holds more than {MOST_FILES} files or {MOST_BYTES >> 20} MiB; unpack it and name "
+                    "its folder instead."
                 )
             for info in infos:
                 name = _inside(info.filename, zip_name)

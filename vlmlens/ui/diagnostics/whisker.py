@@ -32,8 +32,8 @@ def whisker(value: float, interval: tuple[float, float], scale: Scale, what: str
                 at(value), 8, "13px", 13, f"margin-left:-6px;border-radius:50%;background:{INK};border:1px solid #fff8"
             )
         )
-    marks = [(threshold, scale.write(scale.threshold))]
-    marks += [(place, scale.write(end)) for place, end in ((0.0, low), (100.0, high)) if abs(place - threshold) > CLOSE]
+    marks = [(threshold, scale.mark(scale.threshold))]
+    marks += [(place, scale.mark(end)) for place, end in ((0.0, low), (100.0, high)) if abs(place - threshold) > CLOSE]
     words = "".join(
         f'<b style="left:{place:.2f}%;transform:translateX({-min(100, max(0, round(place)))}%)">{text}</b>'
         for place, text in marks
