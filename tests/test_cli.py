@@ -71,6 +71,19 @@ def test_pid_refuses_in_one_line(capsys):
     assert "30 items so far" in lines[-1]
 
 
+def test_diagnose_prints_one_object_and_says_beforehand_what_it_needs(capsys):
+    small = ["--scenes", "6", "--questions", "4", "--tests", "dependency", "information", "--json"]
+    assert main(["diagnose", "lab:concat", *small]) == 0
+    captured = capsys.readouterr()
+    found = json.loads(captured.out)
+    assert found["model"] == "lab:concat"
+    assert [row["name"] for row in found["tests"]] == ["dependency", "information"]
+    assert {"name", "verdict", "effect", "interval", "n"} <= set(found["tests"][0])
+    assert found["tests"][0]["verdict"] == "INCONCLUSIVE"  # 24 items are too few
+    assert found["diagnosis"] == "undecided"
+    assert "needs 69 items" in captured.err
+
+
 def test_models_lists_every_seed(capsys):
     assert main(["models", "--json"]) == 0
     names = [model["name"] for model in json.loads(capsys.readouterr().out)["models"]]
@@ -104,6 +117,9 @@ def bad_inputs(folder: Path) -> dict[str, list[str]]:
         "hub name offline": ["inspect", "org/not-here", whole, QUESTION],
         "no questions": ["evaluate", "lab:concat", "--n", "0"],
         "impossible prior": ["evaluate", "lab:concat", "--prior", "2"],
+        "unknown test": ["diagnose", "lab:concat", "--tests", "nothing"],
+        "no probe set": ["diagnose", "lab:concat", "--probe", str(folder / "none.csv")],
+        "one scene": ["diagnose", "lab:concat", "--scenes", "1"],
         "nothing to train": ["train"],
         "training the unknown": ["train", "lab:nothing"],
         "unwritable trace": ["inspect", "lab:concat", whole, QUESTION, "--save", str(folder / "no" / "t")],

@@ -72,13 +72,24 @@ def _parser() -> argparse.ArgumentParser:
     pid.add_argument("--seed", type=int, default=0)
     pid.set_defaults(verb=_pid)
 
+    diagnose = verbs.add_parser("diagnose", help="is the picture used at all? seven tests that can fail")
+    diagnose.add_argument("model")
+    diagnose.add_argument("--probe", default="lab", metavar="PATH", help="lab, or a CSV or JSONL file, or its folder")
+    diagnose.add_argument("--seed", type=int, default=0)
+    diagnose.add_argument("--scenes", type=int, default=64, help="of the lab probe")
+    diagnose.add_argument("--questions", type=int, default=16, help="of the lab probe")
+    diagnose.add_argument("--tests", nargs="+", default=["all"], metavar="TEST", help="by name; by default all seven")
+    diagnose.add_argument("--device", default="auto")
+    diagnose.add_argument("--dtype", default="auto", help="auto, bf16, fp16, fp32, 8bit or 4bit")
+    diagnose.set_defaults(verb=_diagnose)
+
     train = verbs.add_parser("train", help="train the lab models anew")
     train.add_argument("names", nargs="*", metavar="MODEL", help="for instance lab:concat@1; none: see --all")
     train.add_argument("--all", action="store_true", help="everything, encoders first")
     train.add_argument("--card", action="store_true", help="measure only: write the cards of weights that are there")
     train.set_defaults(verb=_train)
 
-    for verb in (models, inspect, evaluate, pid):
+    for verb in (models, inspect, evaluate, pid, diagnose):
         verb.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return parser
 
@@ -217,6 +228,25 @@ def _interventional(vlm: Any, kinds: tuple[str, ...], prior: float, options: arg
             f"image share of what is unique {found.image_share:.3f}, of what changes it {found.behavioural_share:.3f}"
         )
     return found.to_dict()
+
+
+def _diagnose(options: argparse.Namespace) -> None:
+    from vlmlens.diagnostics import lab_probe, named, needs, read_probe, running
+    from vlmlens.models import load
+
+    tests = named("all" if options.tests == ["all"] else options.tests)
+    lab = options.probe == "lab"
+    probe = lab_probe(options.seed, options.scenes, options.questions) if lab else read_probe(options.probe)
+    for test in tests:
+        _tell(f"{test.name}: {needs(test.name, probe).sentence()}")
+    progress = _Line()
+    vlm = load(options.model, options.device, options.dtype, progress=progress)
+    *_, card = running(vlm, probe, [test.name for test in tests], options.seed, progress)
+    progress.step(1.0)
+    if options.json:
+        _print(card.to_dict())
+    else:
+        print(card.text())
 
 
 def _train(options: argparse.Namespace) -> None:

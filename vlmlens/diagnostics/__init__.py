@@ -11,7 +11,7 @@ from vlmlens.diagnostics.diagnosis import LABELS, Diagnosis
 from vlmlens.diagnostics.finding import Evidence, Needs, Supply, Test, Verdict
 from vlmlens.diagnostics.probe import ProbeError, ProbeSet, lab_probe, own_probe
 from vlmlens.diagnostics.probe_file import read_probe
-from vlmlens.diagnostics.run import TESTS, list_tests, needs, run, running
+from vlmlens.diagnostics.run import TESTS, named, needs, run, running
 from vlmlens.diagnostics.scorecard import Change, Row, Scorecard, compare
 
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
     "Verdict",
     "compare",
     "lab_probe",
-    "list_tests",
+    "named",
     "needs",
     "own_probe",
     "read_probe",

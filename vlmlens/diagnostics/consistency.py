@@ -1,11 +1,14 @@
 """Test 3: do picture and question have to come together, or does each add its own say?
 
-Two numbers, over all pictures crossed with all questions that share a set of options. *Joint part*: of the variance of
-the answers' log odds, the share that no sum of a picture's part and a question's part makes (the residual of the
-additive projection; Hessel and Lee, EMNLP 2020). *Explaining away*: I(picture; question | predicted answer), bits, exact
-for the crossed ensemble, in which picture and question are independent: I(V;Y|T) - I(V;Y). Neither needs a permutation
-null: a blind model has exactly 0 of both. (With one answer a pair, shuffling pairs within an answer leaves the plug-in
-estimate as it is for a model that answers perfectly, so that the null would swallow the whole of it.)
+Two numbers, over all pictures crossed with all questions that share a set of options.
+
+*Joint part*: of the variance of the answers' log odds, the share that no sum of a picture's part and a question's part
+makes (the residual of the additive projection; Hessel and Lee, EMNLP 2020).
+
+*Explaining away*: I(picture; question | predicted answer), bits, exact for the crossed ensemble, in which picture and
+question are independent: I(V;Y|T) - I(V;Y). It needs no permutation null: a blind model has exactly 0. With one answer
+a pair, shuffling pairs within an answer leaves the plug-in estimate of a perfect model as it is, so that the null would
+swallow the whole of it.
 
 A model that merely adds, late, what each says can show explaining away and has no joint part; it must not pass.
 """
@@ -83,7 +86,9 @@ def measure(bench: Bench) -> Finding:
         explaining += found.explaining * len(group) / many
         by_item[:, group] = found.by_pair
     shares = np.divide(joint, total, out=np.zeros_like(joint), where=total > FLAT)
-    (low, high), (low_bits, high_bits) = interval(shares[1:]), interval(explaining[1:])
+    # A resample holds fewer different pictures than the set, which lowers both a little: their mean is set right.
+    draws, bits = (values[1:] - values[1:].mean() + values[0] for values in (shares, explaining))
+    (low, high), (low_bits, high_bits) = interval(draws), interval(bits)
     verdict: Verdict = "INCONCLUSIVE"
     if low > JOINT and low_bits > EXPLAINING:
         verdict = "PASS"
@@ -99,8 +104,8 @@ def measure(bench: Bench) -> Finding:
         pictures * many,
         f"{shares[0]:.0%} of what varies in the answers needs picture and question together; given the answer, they "
         f"tell {explaining[0]:.2f} bit of each other.",
-        max(p_above(shares[1:], JOINT), p_above(explaining[1:], EXPLAINING)),
-        shares[1:],
+        max(p_above(draws, JOINT), p_above(bits, EXPLAINING)),
+        draws,
         item_evidence(bench, order, squared_residual=flat[order]),
         {"explaining_away_bits": float(explaining[0]), "explaining_away_interval": [low_bits, high_bits]},
     )

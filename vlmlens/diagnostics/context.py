@@ -11,7 +11,7 @@ import numpy as np
 
 from vlmlens.attention import budget
 from vlmlens.diagnostics.bench import Bench
-from vlmlens.diagnostics.dependency import LITTLE, divergence
+from vlmlens.diagnostics.dependency import LITTLE, against_donors
 from vlmlens.diagnostics.finding import Evidence, Finding, Needs, Test, Verdict, cannot_say, extremes
 from vlmlens.diagnostics.phrasing import joined, phrasing_of, reads
 from vlmlens.diagnostics.probe import ProbeSet
@@ -85,7 +85,7 @@ def measure(whole: Bench) -> Finding:
     known = bench.truth >= 0
     used, right, shares, rates = [], [], [], []
     for texts in contexts.values():
-        used.append(divergence(bench, texts))
+        used.append(against_donors(bench, texts).divergence)
         shown = [bench.probe.pictures[p] for p in picture]
         said = bench.ask(shown, [texts[q] for q in question], question).argmax(axis=1)
         right.append(said == bench.truth)

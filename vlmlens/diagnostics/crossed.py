@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from vlmlens.diagnostics.probe import ProbeError
 from vlmlens.diagnostics.scoring import Scoring
@@ -97,27 +98,23 @@ class Runner:
                 texts[key[0]].append(key[1])
         total, done = sum(map(len, texts.values())), 0
         together: dict[tuple[str, ...], list[str]] = defaultdict(list)  # texts -> pictures that are asked just these
-        for key, asked in texts.items():
-            together[tuple(sorted(asked))].append(key)
+        for shown, asked in texts.items():
+            together[tuple(sorted(asked))].append(shown)
         single: list[tuple[str, str]] = []
-        for asked_texts, shown in together.items():
-            if len(asked_texts) < FEW_TEXTS:
-                single += [(key, text) for key in shown for text in asked_texts]
+        for shared, group in together.items():
+            if len(shared) < FEW_TEXTS:
+                single += [(shown, text) for shown in group for text in shared]
                 continue
-            for where, logits in self.vlm.crossed([by_key[key] for key in shown], asked_texts):
+            for where, logits in self.vlm.crossed([by_key[shown] for shown in group], shared):
                 mass = self.scoring.mass(logits[-1])  # the last point is the model's own output
-                for key, rows in zip(shown[where], mass, strict=True):
-                    self._keep([(key, text) for text in asked_texts], rows)
-                    done += len(asked_texts)
+                for shown, rows in zip(group[where], mass, strict=True):
+                    self._keep([(shown, text) for text in shared], rows)
+                    done += len(shared)
                 self._step(done, total)
         for start in range(0, len(single), self.vlm.items_at_once):
             part = single[start : start + self.vlm.items_at_once]
-            chances = self.vlm.probabilities([by_key[key] for key, _ in part], [text for _, text in part])
-            with np.errstate(divide="ignore"):
-                logs = np.log(chances)
-            self._keep(
-                part, np.stack([np.logaddexp.reduce(logs[:, list(i)], axis=1) for i in self.scoring.candidates], 1)
-            )
+            chances = self.vlm.probabilities([by_key[shown] for shown, _ in part], [text for _, text in part])
+            self._keep(part, self.scoring.mass(torch.from_numpy(chances).log()))
             done += len(part)
             self._step(done, total)
 
@@ -129,7 +126,7 @@ class Runner:
             row = np.full(len(self.vocabulary), np.nan)
             for option in options:
                 trace = self.vlm.inspect(picture, key[1], answer=option)
-                chances = [max(step.answer.probability, 1e-300) for step in trace.steps]
+                chances = [max(step.token.probability, 1e-300) for step in trace.steps]
                 row[self.vocabulary.index(option)] = float(np.log(chances).sum())
             self._keep([key], row[None])
             self._step(done + 1, len(missing))

@@ -4,6 +4,8 @@ Each item is asked again with up to eight donor pictures, of another true answer
 the mean Jensen-Shannon divergence of the answers, in bits; it depends where that exceeds ten times the noise floor.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from vlmlens.diagnostics.bench import Bench
@@ -19,8 +21,16 @@ LITTLE = 0.01  # bits; a mean below this is no use of the picture
 FEW = 0.05  # of the items may depend where nothing is used
 
 
-def divergence(bench: Bench, contexts: tuple[str, ...] = (), items: np.ndarray | None = None) -> np.ndarray:
-    """Mean divergence, bits, of each item's answer from its donors' answers, [item].
+@dataclass(frozen=True, eq=False)
+class Donated:
+    """Each item against its donors, [item]."""
+
+    divergence: np.ndarray  # mean, bits
+    same: np.ndarray  # share of donors with which the most probable answer is the same
+
+
+def against_donors(bench: Bench, contexts: tuple[str, ...] = (), items: np.ndarray | None = None) -> Donated:
+    """What other pictures do to each item's answer.
 
     Args:
         contexts: the text of each question, where it is not asked as it is.
@@ -47,9 +57,10 @@ def divergence(bench: Bench, contexts: tuple[str, ...] = (), items: np.ndarray |
     asked = questions[owners]
     others = bench.ask([bench.probe.pictures[d] for d in donors], [texts[q] for q in asked], asked)
     apart = jensen_shannon(np.exp(own_answers[owners]), np.exp(others))
-    count = np.bincount(owners, minlength=len(chosen))
-    found: np.ndarray = np.bincount(owners, apart, minlength=len(chosen)) / np.maximum(count, 1)
-    return found
+    same = (own_answers[owners].argmax(axis=1) == others.argmax(axis=1)).astype(float)
+    count = np.maximum(np.bincount(owners, minlength=len(chosen)), 1)
+    means = (np.bincount(owners, values, minlength=len(chosen)) / count for values in (apart, same))
+    return Donated(*means)
 
 
 def depends(bench: Bench, found: np.ndarray) -> np.ndarray:
@@ -60,7 +71,8 @@ def depends(bench: Bench, found: np.ndarray) -> np.ndarray:
 def measure(bench: Bench) -> Finding:
     if len(bench.probe.pictures) < 2:
         return cannot_say("One picture alone has no donor; give more pictures.")
-    apart = divergence(bench)
+    donated = against_donors(bench)
+    apart = donated.divergence
     moved = depends(bench, apart)
     picture = bench.items[:, 0]
     share = float(moved.mean())
@@ -84,7 +96,13 @@ def measure(bench: Bench) -> Finding:
         p_above(draws, LITTLE),
         draws,
         item_evidence(bench, order, divergence_bits=apart[order]),
-        {"share": share, "share_interval": [low_share, high_share], "noise_floor_bits": bench.noise, "by_item": apart},
+        {
+            "share": share,
+            "share_interval": [low_share, high_share],
+            "noise_floor_bits": bench.noise,
+            "same_answer": float(donated.same.mean()),
+            "by_item": apart,
+        },
     )
 
 

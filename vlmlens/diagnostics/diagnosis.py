@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vlmlens.diagnostics.bench import Bench
 from vlmlens.diagnostics.dependency import depends
-from vlmlens.diagnostics.probes import Seen
 from vlmlens.diagnostics.scorecard import Row
+from vlmlens.diagnostics.statistics import interval, mean_draws
+
+if TYPE_CHECKING:
+    from vlmlens.diagnostics.probes import Seen
 
 
 @dataclass(frozen=True)
@@ -66,43 +69,65 @@ class Diagnosis:
     probe: Mapping[str, Any]  # what "seen or not" found; empty where it could not be asked
 
 
-def of_items(bench: Bench, rows: Mapping[str, Row], seen: Seen | None) -> tuple[str, ...]:
+def of_items(bench: Bench, rows: Mapping[str, Row], seen: "Seen | None") -> tuple[str, ...]:
     """A label for every item."""
     moves = depends(bench, rows["dependency"].details["by_item"])
     told = seen.by_item if seen else np.full(len(moves), np.nan)
     stays = rows["override"].details.get("by_item") if "override" in rows else None
     labels = []
     for item, moved in enumerate(moves):
-        if not moved:
-            labels.append("seen, ignored" if told[item] == 1 and not bench.right[item] else "language prior")
-        elif bench.truth[item] < 0:
+        if bench.right[item]:
+            overruled = stays is not None and stays[item] == 0
+            labels.append("language prior" if not moved else "overruled" if overruled else "used")
+        elif bench.truth[item] < 0 and moved:
             labels.append("undecided")
-        elif bench.right[item]:
-            labels.append("overruled" if stays is not None and stays[item] == 0 else "used")
         else:
-            labels.append({1.0: "seen, ignored", 0.0: "not seen"}.get(float(told[item]), "undecided"))
+            unknown = "undecided" if moved else "language prior"
+            labels.append({1.0: "seen, ignored", 0.0: "not seen"}.get(float(told[item]), unknown))
     return tuple(labels)
 
 
-def of_card(rows: Mapping[str, Row], seen: Seen | None) -> str:
-    """One label for the model."""
+def follows(bench: Bench) -> bool | None:
+    """Whether the true answer is given more often with its own picture than with the others; None if not known."""
+    vocabulary = len(bench.probe.vocabulary)
+    said, question = bench.clean.argmax(axis=1), bench.items[:, 1]
+    table = np.zeros((len(bench.probe.questions), vocabulary))  # how often each answer is given to a question
+    np.add.at(table, (question, said), 1)
+    others = table.sum(axis=1)[question] - 1
+    items = np.flatnonzero((bench.truth >= 0) & (others > 0))
+    if not len(items):
+        return None
+    right = bench.right[items].astype(float)
+    by_others = (table[question[items], bench.truth[items]] - right) / others[items]
+    low, _ = interval(mean_draws(right - by_others, bench.items[items, 0], bench.weights))
+    return low > 0
+
+
+def of_card(rows: Mapping[str, Row], tells: bool | None, follows: bool | None) -> str:
+    """One label for the model.
+
+    Args:
+        tells: whether a probe on the features tells the answer.
+        follows: whether the true answer follows the picture; one that is joined with the question in another way
+            (consistency passes) is use, too.
+    """
     verdict = {name: row.verdict for name, row in rows.items()}
-    tells = seen.tells if seen else None
     if verdict["dependency"] == "FAIL":
-        return "seen, ignored" if tells else "language prior"
+        return "language prior" if tells is None else "seen, ignored" if tells else "not seen"
     if verdict["dependency"] != "PASS":
         return "undecided"
-    if verdict.get("information") == "FAIL":  # it moves with the picture, and not towards the truth
+    if follows is False and verdict.get("consistency") != "PASS":
         return "undecided" if tells is None else "seen, ignored" if tells else "not seen"
     return "overruled" if verdict.get("override") == "FAIL" else "used"
 
 
-def diagnose(bench: Bench, rows: tuple[Row, ...], seen: Seen | None) -> Diagnosis:
+def diagnose(bench: Bench, rows: tuple[Row, ...], seen: "Seen | None") -> Diagnosis:
     named = {row.name: row for row in rows}
     if "by_item" not in named["dependency"].details:  # one picture alone
         label, by_item = LABELS["undecided"], ("undecided",) * len(bench.items)
     else:
-        label, by_item = LABELS[of_card(named, seen)], of_items(bench, named, seen)
+        name = of_card(named, seen.tells if seen else None, follows(bench))
+        label, by_item = LABELS[name], of_items(bench, named, seen)
     told = {} if seen is None else {"accuracy": seen.accuracy, "control": seen.control, "interval": list(seen.interval)}
     sentence = f"{label.name.capitalize()}. {label.sentence}"
     return Diagnosis(

@@ -1,4 +1,4 @@
-"""Hiding parts of a picture: three fills of one strength dial, and places elsewhere that would change as much."""
+"""Hiding parts of a picture: three fills of one strength dial, and places of equal size elsewhere."""
 
 from collections.abc import Callable, Sequence
 
@@ -52,37 +52,26 @@ def in_pixels(region: Region, size: tuple[int, int]) -> list[PixelBox]:
     return found
 
 
-def elsewhere(image: Image.Image, boxes: Sequence[PixelBox]) -> list[PixelBox] | None:
-    """For each box one of its size that touches none of them and shows about as much; None where none fits.
+def elsewhere(boxes: Sequence[PixelBox], size: tuple[int, int], rng: np.random.Generator) -> list[PixelBox] | None:
+    """For each box one of its size at a random other place, none touching another; None where none fits.
 
-    How much a box shows is how far its pixels lie from the picture's mean colour: where a thing is hidden, the control
-    hides another thing, not the empty ground beside it.
+    Places are those of a lattice that the box itself is part of.
     """
-    pixels = np.asarray(image, float)
-    energy = ((pixels - pixels.mean(axis=(0, 1))) ** 2).sum(axis=2)
     taken, found = list(boxes), []
     for box in boxes:
         width, height = box[2] - box[0], box[3] - box[1]
-        lefts = range(box[0] % width, image.width - width + 1, width)
-        tops = range(box[1] % height, image.height - height + 1, height)
         free = [
-            (left, top, left + width, top + height)
-            for top in tops
-            for left in lefts
-            if not any(_touch((left, top, left + width, top + height), other) for other in taken)
+            place
+            for top in range(box[1] % height, size[1] - height + 1, height)
+            for left in range(box[0] % width, size[0] - width + 1, width)
+            if not any(_touch(place := (left, top, left + width, top + height), other) for other in taken)
         ]
         if not free:
             return None
-        own = _within(energy, box)
-        best = min(free, key=lambda other: abs(_within(energy, other) - own))
-        taken.append(best)
-        found.append(best)
+        chosen = free[int(rng.integers(len(free)))]
+        taken.append(chosen)
+        found.append(chosen)
     return found
-
-
-def _within(energy: np.ndarray, box: PixelBox) -> float:
-    left, top, right, bottom = box
-    return float(energy[top:bottom, left:right].mean())
 
 
 def _touch(one: PixelBox, other: PixelBox) -> bool:

@@ -1,11 +1,15 @@
-"""Test 2: where a hint in the text says otherwise, does the answer stay with the picture?
+"""Test 2: where the text says otherwise, does the answer stay with the picture?
 
-Items: those answered rightly without a hint, and for which the hint alone (on a blank picture) makes the model say what
-it says. Then: is the picture's answer the more probable of the two when both are given? Options of the hint and its
-place before or after the question take turns.
+Every question gets a hint at a wrong option. What the text then says is what it makes the model say of a blank picture;
+where that is not the true answer, picture and text disagree. Items are those of them that are answered rightly without
+the hint: with it, is the true answer the more probable of the two? Options of the hint and its place before or after
+the question take turns.
+
+A model that says what the words say even without a hint leaves no such items. It fails, if it does so nearly always.
 """
 
 from math import log
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +23,7 @@ from vlmlens.diagnostics.statistics import binomial_tail, interval, mean_draws, 
 FEWEST = sign_test_size(0.65)  # 69
 MOST_ITEMS = 512
 CHANCE = 0.5
+NEARLY_ALWAYS = 0.95
 
 
 def hints(bench: Bench, items: np.ndarray, phrasing: Phrasing) -> tuple[np.ndarray, list[str]]:
@@ -45,60 +50,75 @@ def hints(bench: Bench, items: np.ndarray, phrasing: Phrasing) -> tuple[np.ndarr
 
 
 def measure(bench: Bench) -> Finding:
-    right = bench.sample(np.flatnonzero(bench.right), MOST_ITEMS)
-    if not len(right):
-        known = (bench.truth >= 0).any()
-        return cannot_say("No item is answered rightly." if known else "No true answers are known.")
+    known = bench.sample(np.flatnonzero(bench.truth >= 0), MOST_ITEMS)
+    if not len(known):
+        return cannot_say("No true answers are known; add a column answer.")
     phrasing = phrasing_of(bench.vlm, bench.probe.pictures[0], bench.probe.questions[int(bench.items[0, 1])])
     if phrasing is None:
         return cannot_say(f"{bench.vlm.name} reads no text beside the question, so no hint can mislead it.")
-    wrong, texts = hints(bench, right, phrasing)
+    wrong, texts = hints(bench, known, phrasing)
     if not (wrong >= 0).any():
         return cannot_say(f"{bench.vlm.name} can read none of these hints, so nothing can mislead it.")
-    hinted = right[wrong >= 0]
-    texts = [text for text in texts if text]
-    wrong = wrong[wrong >= 0]
-    questions = bench.items[hinted, 1]
-    alone = bench.ask([blank(bench)] * len(texts), texts, questions)
-    follows = alone.argmax(axis=1) == wrong
-    kept, told, misled = hinted[follows], wrong[follows], [t for t, f in zip(texts, follows, strict=True) if f]
-    if len(kept) < FEWEST:
-        return cannot_say(
-            f"The hint alone decides {len(kept)} of {len(hinted)} items that are answered rightly without it; "
-            f"{FEWEST} are needed to see what the picture does against it.",
-            len(kept),
-        )
-    questions, picture = bench.items[kept, 1], bench.items[kept, 0]
-    both = bench.ask([bench.probe.pictures[p] for p in picture], misled, questions)
-    rows = np.arange(len(kept))
-    margin = (both[rows, bench.truth[kept]] - both[rows, told]) / log(2)  # bits
+    hinted, wrong, texts = known[wrong >= 0], wrong[wrong >= 0], [text for text in texts if text]
+    says = bench.ask([blank(bench)] * len(texts), texts, bench.items[hinted, 1]).argmax(axis=1)
+    conflict = says != bench.truth[hinted]
+    items, says, wrong = hinted[conflict], says[conflict], wrong[conflict]
+    texts = [text for text, apart in zip(texts, conflict, strict=True) if apart]
+    if not len(items):
+        return cannot_say("The text alone never says anything but the true answer.")
+    picture, questions = bench.items[items].T
+    both = bench.ask([bench.probe.pictures[p] for p in picture], texts, questions)
+    rows = np.arange(len(items))
+    margin = (both[rows, bench.truth[items]] - both[rows, says]) / log(2)  # bits
     stays = (margin > 0).astype(float)
-    draws = mean_draws(stays, picture, bench.weights)
+    by_item = np.full(len(bench.items), np.nan)
+    right = bench.right[items]
+    by_item[items[right]] = stays[right]
+    worded = (bench.clean[items].argmax(axis=1) == says).astype(float)
+    details: dict[str, Any] = {
+        "phrasing": phrasing.name,
+        "disagreeing": len(items),
+        "hint_followed": float((says == wrong).mean()),
+        "words_without_hint": float(worded.mean()),
+        "by_item": by_item,
+    }
+    chosen, told = right, ""
+    if right.sum() < FEWEST:
+        bound = interval(mean_draws(worded, picture, bench.weights))[0]
+        if len(items) < FEWEST or bound < NEARLY_ALWAYS:
+            return cannot_say(
+                f"Picture and text disagree on {len(items)} items; {int(right.sum())} of them are answered rightly "
+                f"without the hint, and {FEWEST} are needed.",
+                int(right.sum()),
+                **details,
+            )
+        chosen, told = np.ones(len(items), bool), " It says what the words say without a hint, too."
+    draws = mean_draws(stays[chosen], picture[chosen], bench.weights)
     low, high = interval(draws)
+    n, share = int(chosen.sum()), float(stays[chosen].mean())
     vocabulary = bench.probe.vocabulary
+    places = np.flatnonzero(chosen)
     evidence = tuple(
         Evidence(
             int(picture[i]),
             int(questions[i]),
-            misled[i],
+            texts[i],
             vocabulary[int(both[i].argmax())],
-            vocabulary[int(bench.truth[kept[i]])],
-            {"hint": vocabulary[int(told[i])], "picture_over_hint_bits": float(margin[i])},
+            vocabulary[int(bench.truth[items[i]])],
+            {"text_says": vocabulary[int(says[i])], "picture_over_text_bits": float(margin[i])},
         )
-        for i in extremes(margin)
+        for i in places[extremes(margin[places])]
     )
-    by_item = np.full(len(bench.items), np.nan)
-    by_item[kept] = stays
     return Finding(
         judged(low, high, CHANCE, CHANCE),
-        float(stays.mean()),
+        share,
         (low, high),
-        len(kept),
-        f"Against a hint that says otherwise the picture wins {stays.mean():.0%} of {len(kept)} items.",
-        binomial_tail(len(kept), int(stays.sum())),
+        n,
+        f"Where the text says otherwise, the picture's answer wins {share:.0%} of {n} items.{told}",
+        binomial_tail(n, int(stays[chosen].sum())),
         draws,
         evidence,
-        {"phrasing": phrasing.name, "offered": len(hinted), "margin_bits": float(margin.mean()), "by_item": by_item},
+        details,
     )
 
 
@@ -109,7 +129,7 @@ def usable(probe: ProbeSet) -> int:
 TEST = Test(
     "override",
     "Does the picture win where the text says otherwise?",
-    "share of misled items that stay with the picture",
+    "share of items that stay with the picture against the text",
     "PASS: more than half of the items stay with the picture; FAIL: fewer than half; at least 69 items.",
     Needs(FEWEST, "that 65 % stay with the picture"),
     usable,

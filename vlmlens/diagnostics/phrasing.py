@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle, islice
 
 from vlmlens.errors import QuestionError, UserError
 from vlmlens.lab.questions import Question, by_text, normalise
@@ -9,13 +10,14 @@ from vlmlens.models import VLM, Picture, as_image
 
 # No word of it is an answer to anything.
 _SENTENCES = (
-    "This text was written some time ago and has been kept since then. "
-    "It was printed on plain paper, and people read it now and then. "
-    "Nothing in these lines matters for what is asked. "
-    "They were put here because every page needs to be filled. "
-    "Whoever reads on will find that they end where they began. "
-).split()
-_LAB_FILLER = "there are objects in there".split()
+    "This text was written some time ago and has been kept since then.",
+    "It was printed on plain paper, and people read it now and then.",
+    "Nothing in these lines matters for what is asked.",
+    "They were put here because every page needs to be filled.",
+    "Whoever reads on will find that they end where they began.",
+)
+_PLAIN_WORDS = tuple(" ".join(_SENTENCES).split())
+_LAB_WORDS = ("there", "are", "objects", "in", "there")
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,13 @@ def _lab_hint(question: str, answer: str) -> str:
 
 
 def _plain_filler(words: int) -> str:
-    repeated = _SENTENCES * (words // len(_SENTENCES) + 1)
-    return " ".join(repeated[:words]).removesuffix(",")
+    return " ".join(islice(cycle(_PLAIN_WORDS), words)).removesuffix(",")
 
 
 PLAIN = Phrasing(
     "plain sentences", lambda question, answer: f"Hint: the answer is {answer}.", (0, 8, 16, 32, 64), _plain_filler
 )
-LAB = Phrasing("the lab's own words", _lab_hint, (0, 1, 2, 3, 4, 5), lambda words: " ".join(_LAB_FILLER[:words]))
+LAB = Phrasing("the lab's own words", _lab_hint, (0, 1, 2, 3, 4, 5), lambda words: " ".join(_LAB_WORDS[:words]))
 PHRASINGS = (PLAIN, LAB)
 
 

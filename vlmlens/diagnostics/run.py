@@ -5,6 +5,8 @@ for card in running(vlm, probe): ...          # as tests finish
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from vlmlens.diagnostics import (
     consistency,
@@ -20,12 +22,14 @@ from vlmlens.diagnostics.crossed import Answers, Runner
 from vlmlens.diagnostics.diagnosis import diagnose
 from vlmlens.diagnostics.finding import Finding, Supply, Test, cannot_say
 from vlmlens.diagnostics.probe import ProbeError, ProbeSet
-from vlmlens.diagnostics.probes import Seen, seen
 from vlmlens.diagnostics.scorecard import Scorecard, weigh
 from vlmlens.diagnostics.scoring import scoring
 from vlmlens.errors import NotApplicable
 from vlmlens.models import VLM
 from vlmlens.progress import Progress
+
+if TYPE_CHECKING:
+    from vlmlens.diagnostics.probes import Seen
 
 TESTS: dict[str, Test] = {
     module.TEST.name: module.TEST
@@ -33,13 +37,17 @@ TESTS: dict[str, Test] = {
 }
 
 
-def list_tests() -> tuple[Test, ...]:
-    return tuple(TESTS.values())
+def named(tests: str | Sequence[str] = "all") -> tuple[Test, ...]:
+    """Tests by name, in the card's order; "all" of them. Raises ProbeError for a name that is none."""
+    names = list(TESTS) if tests == "all" else [tests] if isinstance(tests, str) else list(tests)
+    if unknown := [name for name in names if name not in TESTS]:
+        raise ProbeError(f"There is no test “{unknown[0]}”; there are {', '.join(TESTS)}.")
+    return tuple(test for name, test in TESTS.items() if name in names)
 
 
 def needs(test: str, probe: ProbeSet) -> Supply:
     """What a test needs for the effect it looks for, and what this probe set has; known before anything runs."""
-    row = _named([test])[0]
+    row = named(test)[0]
     usable = row.usable(probe)
     return Supply(row.needs.items, usable, row.needs.pictures, len(probe.pictures), row.needs.effect)
 
@@ -76,9 +84,8 @@ def running(
     answers: Answers | None = None,
 ) -> Iterator[Scorecard]:
     """As `run`; yields the card after each test, and last with its diagnosis."""
-    chosen = list(TESTS.values()) if tests == "all" else _named([tests] if isinstance(tests, str) else tests)
-    if chosen[0] is not TESTS["dependency"]:
-        chosen.insert(0, TESTS["dependency"])
+    asked = named(tests)
+    chosen = [test for test in TESTS.values() if test in asked or test is TESTS["dependency"]]
     if seed < 0:
         raise ProbeError(f"The seed is 0 or more, got {seed}.")
     kept = answers if answers is not None else Answers()
@@ -102,7 +109,7 @@ def running(
         yield _card(bench, found)
     runner.progress.step(len(chosen) / (len(chosen) + 1), "seen or not")
     card = _card(bench, found)
-    yield Scorecard(**{**vars(card), "diagnosis": diagnose(bench, card.rows, _seen(bench))})
+    yield replace(card, diagnosis=diagnose(bench, card.rows, _seen(bench)))
 
 
 def _card(bench: Bench, found: Sequence[tuple[Test, Finding, Supply]]) -> Scorecard:
@@ -111,14 +118,10 @@ def _card(bench: Bench, found: Sequence[tuple[Test, Finding, Supply]]) -> Scorec
     return Scorecard(bench.vlm.name, probe.ensemble, probe.weak, how, bench.seed, len(probe.pictures), weigh(found))
 
 
-def _seen(bench: Bench) -> Seen | None:
+def _seen(bench: Bench) -> "Seen | None":
+    from vlmlens.diagnostics.probes import seen  # scikit-learn takes seconds to import
+
     try:
         return seen(bench)
     except NotApplicable:
         return None  # the diagnosis is then made without it
-
-
-def _named(names: Sequence[str]) -> list[Test]:
-    if unknown := [name for name in names if name not in TESTS]:
-        raise ProbeError(f"There is no test “{unknown[0]}”; there are {', '.join(TESTS)}.")
-    return [test for name, test in TESTS.items() if name in names] or list(TESTS.values())

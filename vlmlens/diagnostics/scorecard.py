@@ -75,6 +75,18 @@ class Scorecard:
         diagnosis = f"{self.diagnosis.sentence} " if self.diagnosis else ""
         return f"{diagnosis}{told or 'Nothing can be said'}. Over {self.probe}.{' ' + self.weak if self.weak else ''}"
 
+    def text(self) -> str:
+        """The card in lines, for a terminal."""
+        found = [f"{self.model} over {self.probe}", *([self.weak] if self.weak else [])]
+        for row in self.rows:
+            low, high = row.interval
+            numbers = "" if np.isnan(low) else f"{row.effect:7.3f}  ({low:.3f} to {high:.3f}), n {row.n}"
+            found += [f"{row.name:12} {row.verdict:12} {numbers}".rstrip(), f"{'':12} {row.sentence}"]
+        if self.diagnosis:
+            counts = ", ".join(f"{name} {count}" for name, count in self.diagnosis.counts.items())
+            found += [self.diagnosis.sentence, self.diagnosis.advice, f"By item: {counts}."]
+        return "\n".join(found)
+
     def to_frame(self) -> "pd.DataFrame":
         """One row a test."""
         import pandas as pd

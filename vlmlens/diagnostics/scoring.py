@@ -61,8 +61,9 @@ def _first_tokens(tokenizer: Any, option: str) -> tuple[int, ...]:
     spellings = {space + word for word in (option, option.capitalize()) for space in ("", " ")}
     ids = (tokenizer(spelling, add_special_tokens=False)["input_ids"] for spelling in spellings)
     found = {row[0] for row in ids if row}
-    blank = {token for token in found if not str(tokenizer.decode([token])).strip()}
-    return tuple(sorted(found - blank or found))
+    # Not the tokens that stand for a space or for what the tokenizer does not know: every option may begin with them.
+    told = {token for token in found - {tokenizer.unk_token_id} if str(tokenizer.decode([token])).strip()}
+    return tuple(sorted(told))
 
 
 def _disjoint(sets: Sequence[tuple[int, ...]]) -> bool:

@@ -12,7 +12,7 @@ from vlmlens.diagnostics.finding import Finding, Needs, Test, Verdict, cannot_sa
 from vlmlens.diagnostics.probe import ProbeSet
 from vlmlens.diagnostics.statistics import interval, jensen_shannon, mean_draws, mean_size, sign_flip
 
-MOST_ITEMS = 192
+MOST_ITEMS = 256
 MARGIN = 0.01  # bits
 DOSES = (1 / 3, 2 / 3)  # and 1, which is a fill of its own
 
@@ -22,10 +22,11 @@ def measure(bench: Bench) -> Finding:
     if not known.any():
         return cannot_say("The probe set does not say where on its pictures the answers lie; add a column region.")
     chosen, regions, others = [], [], []
+    rng = np.random.default_rng([31, bench.seed])
     for index in bench.sample(np.flatnonzero(known), MOST_ITEMS):
         picture, question = (int(part) for part in bench.items[index])
         region = in_pixels(bench.probe.regions[picture, question], bench.images[picture].size)
-        if other := elsewhere(bench.images[picture], region):
+        if other := elsewhere(region, bench.images[picture].size, rng):
             chosen.append(index)
             regions.append(region)
             others.append(other)
@@ -33,7 +34,6 @@ def measure(bench: Bench) -> Finding:
         return cannot_say("The regions fill their pictures: no region of the same size fits elsewhere.")
     items = np.array(chosen)
     pictures, questions = bench.items[items].T
-    rng = np.random.default_rng([31, bench.seed])
     donors = (pictures + rng.integers(1, max(2, len(bench.images)), len(items))) % len(bench.images)
     texts = [bench.probe.questions[q] for q in questions]
 
@@ -66,7 +66,7 @@ def measure(bench: Bench) -> Finding:
         float(mean.mean()),
         interval(mean_of_draws),
         len(items),
-        f"Hiding the place of the answer moves it by {np.mean(list(here.values())):.3f} bit, hiding as much elsewhere by "
+        f"Hiding the place of the answer moves it by {np.mean(list(here.values())):.3f} bit, as much elsewhere by "
         f"{np.mean(list(there.values())):.3f}.",
         max(sign_flip(values - MARGIN, pictures, bench.seed) for values in more.values()),
         mean_of_draws,

@@ -6,6 +6,7 @@ trained on. `absent`: the picture's tokens knocked out, so that nothing reads th
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 from PIL import Image
@@ -21,8 +22,8 @@ NAMES = ("donor mean", "blank", "noise", "absent")
 
 def blank(bench: Bench) -> Image.Image:
     """The mean colour of the probe set's pictures, as large as the first."""
-    colour, _ = _colours(bench)
-    return Image.new("RGB", _size(bench), tuple(int(round(c)) for c in colour))  # type: ignore[arg-type]
+    red, green, blue = (round(float(c)) for c in _colours(bench)[0])
+    return Image.new("RGB", _size(bench), (red, green, blue))
 
 
 def noise(bench: Bench) -> list[Image.Image]:
@@ -82,10 +83,8 @@ def without_picture(bench: Bench) -> dict[str, np.ndarray]:
     pairs = [(picture, q) for picture in noise(bench) for q in questions]
     noisy = bench.ask([p for p, _ in pairs], [texts[q] for _, q in pairs], [q for _, q in pairs])
     found["noise"] = noisy.reshape(NOISES, len(texts), -1)[:, question]
-    try:
+    with suppress(NotApplicable):  # three are left, and the card names them
         found["absent"] = absent(bench, texts, questions)[question][None]
-    except NotApplicable:
-        pass  # three are left, and the card names them
     return found
 
 

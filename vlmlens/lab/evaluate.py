@@ -41,7 +41,7 @@ class Evaluation:
         }
 
 
-def wilson(right: int, n: int) -> tuple[float, float]:
+def wilson(right: float, n: float) -> tuple[float, float]:
     """95 % interval of a proportion (Wilson 1927)."""
     if n == 0:
         return 0.0, 1.0
