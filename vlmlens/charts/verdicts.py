@@ -32,7 +32,8 @@ class Scale:
     unit: str
 
     def write(self, value: float) -> str:
-        return "n/a" if value != value else f"{value:{self.spec}}{self.unit}".replace("-", "−")
+        """`z` writes what rounds to nothing as 0, never as −0."""
+        return "n/a" if value != value else f"{value:{self.spec.replace('.', 'z.')}}{self.unit}".replace("-", "−")
 
     def mark(self, value: float) -> str:
         """A place on the axis, short."""

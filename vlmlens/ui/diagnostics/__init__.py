@@ -7,8 +7,8 @@ import streamlit as st
 from vlmlens.diagnostics import TESTS, ProbeSet
 from vlmlens.progress import Progress
 from vlmlens.ui.diagnostics import card, items, save, versus
-from vlmlens.ui.diagnostics.asked import FIRST_LOOK, Asked, current, in_words, ran, remember, restore
 from vlmlens.ui.diagnostics.choose import choose
+from vlmlens.ui.diagnostics.wanted import FIRST_LOOK, Asked, current, in_words, ran, remember, restore
 from vlmlens.ui.diagnostics.work import Found, fill, key, probe_set
 from vlmlens.ui.jobs import live
 from vlmlens.ui.look import guard

@@ -50,6 +50,9 @@ def draw(found: Found, probe: ProbeSet, tests: tuple[str, ...], ended: bool) -> 
                 _row(rows[name], found, probe, ended)
             else:
                 waiting(name)
+    floor = rows["dependency"].details.get("noise_floor_bits") if "dependency" in rows else None
+    told = [f"Over {card.probe}", f"answers told apart by {card.scoring}", f"seed {card.seed}"]
+    st.caption(" · ".join(told + ([f"noise floor {floor:.0e} bit"] if floor is not None else [])))
     if card.weak:
         st.warning(f"Weak evidence. {card.weak}", icon=":material/info:")
 

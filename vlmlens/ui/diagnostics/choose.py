@@ -6,8 +6,8 @@ from vlmlens.diagnostics import TESTS, ProbeSet, needs
 from vlmlens.errors import UserError
 from vlmlens.models import planted_models
 from vlmlens.ui.ask import pick_picture, pick_question
-from vlmlens.ui.diagnostics import asked as state
 from vlmlens.ui.diagnostics import files
+from vlmlens.ui.diagnostics import wanted as state
 from vlmlens.ui.diagnostics.work import probe_set
 from vlmlens.ui.jobs import Pending
 from vlmlens.ui.models import hold, offered, pick_model

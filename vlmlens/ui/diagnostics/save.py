@@ -1,10 +1,12 @@
 """The card to take away: as the command line prints it, as tables, as figures, as lines of Python."""
 
+import shlex
+
 import streamlit as st
 
 from vlmlens import charts
 from vlmlens.diagnostics import TESTS
-from vlmlens.ui.diagnostics.asked import Asked, Files, Lab, Own, in_words
+from vlmlens.ui.diagnostics.wanted import Asked, Files, Lab, Own, in_words
 from vlmlens.ui.diagnostics.work import Found
 from vlmlens.ui.save import csv, download, save_all
 
@@ -17,13 +19,16 @@ def draw(found: Found, asked: Asked) -> None:
     for row in card.rows:
         if row.name == "context" and "words" in row.details:
             figures["context"] = charts.context_use(row.details)
-    with st.container(horizontal=True, vertical_alignment="center"):
+    whole, table, rest = st.columns([1, 1, 4])
+    with whole:
         save_all("diagnostics", figures, card.to_dict(), card.to_frame(), in_words(asked))
-        if found.items is not None:
-            items = found.items
+    if (items := found.items) is not None:
+        with table:
             download("Items, CSV", lambda: csv(items), "items.csv")
-    with st.expander("The same in Python"):
+    with rest.expander("The same in Python, and on the command line"):
         st.code(as_python(asked), language="python")
+        if line := as_command(asked):
+            st.code(line, language="bash")
 
 
 def as_python(asked: Asked) -> str:
@@ -43,3 +48,16 @@ def as_python(asked: Asked) -> str:
     tests = "" if asked.tests == tuple(TESTS) else f", tests={asked.tests!r}"
     lines += ["", f"vlm = vlmlens.load({asked.model!r})", f"card = run(vlm, {call}{tests}, seed={asked.seed})"]
     return "\n".join([*lines, "print(card.sentence())", "card.to_frame()"])
+
+
+def as_command(asked: Asked) -> str:
+    """The line that prints the card; "" where the command line has no such probe set."""
+    match asked.probe:
+        case Lab(scenes, questions):
+            probe = f" --scenes {scenes} --questions {questions}"
+        case Files(path, _):
+            probe = f" --probe {shlex.quote(path)}" if path else " --probe YOUR_FOLDER"
+        case Own():
+            return ""
+    tests = "" if asked.tests == tuple(TESTS) else f" --tests {' '.join(asked.tests)}"
+    return f"vlmlens diagnose {shlex.quote(asked.model)}{probe} --seed {asked.seed}{tests} --json"

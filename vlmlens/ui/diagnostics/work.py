@@ -18,8 +18,8 @@ from vlmlens.diagnostics.scoring import scoring
 from vlmlens.diagnostics.standins import blank
 from vlmlens.models import VLM
 from vlmlens.progress import Progress
-from vlmlens.ui.diagnostics.asked import Asked, Files, Lab, Own, Probe
 from vlmlens.ui.diagnostics.files import table
+from vlmlens.ui.diagnostics.wanted import Asked, Files, Lab, Own, Probe
 from vlmlens.ui.jobs import result
 
 if TYPE_CHECKING:
