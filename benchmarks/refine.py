@@ -86,7 +86,7 @@ def crowded(item: Item, rng: np.random.Generator) -> Scene:
 
 
 def noisy(scene: Scene) -> Image.Image:
-    return apply("noise", render(scene), NOISE, scene.noise_seed)
+    return apply("noise", render(scene), NOISE, scene.noise_seed).image
 
 
 SCENES: dict[str, Callable[[Scene], Image.Image]] = {"hard": render, "hard and noisy": noisy}

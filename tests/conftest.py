@@ -28,6 +28,8 @@ def pytest_generate_tests(metafunc):
         import vlmlens  # not at the top: tests that need no model need no torch either
 
         names = [listed.name for listed in vlmlens.models.lab_models()]
+        if metafunc.module.__name__.endswith("test_laws"):  # what all models promise, planted ones promise, too
+            names += ["planted:text-overrides", "planted:additive"]
         metafunc.parametrize("any_model", [*names, GROUPED], indirect=True, ids=[*names, "folder"])
 
 

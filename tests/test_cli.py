@@ -12,6 +12,7 @@ import vlmlens
 from vlmlens.cli import main
 from vlmlens.lab.draw import render
 from vlmlens.lab.scenes import Scene, Thing
+from vlmlens.perturb import Region, Step, run
 
 SCENE = Scene((Thing(0, "red", "circle", "large"), Thing(8, "blue", "square", "small")))
 QUESTION = "what color is the circle?"
@@ -90,6 +91,26 @@ def test_models_lists_every_seed(capsys):
     assert {"lab:concat", "lab:concat@1", "lab:llava@2"} <= set(names)
 
 
+def test_perturb_writes_what_the_library_makes(picture, capsys, tmp_path):
+    out = tmp_path / "out.png"
+    typed = ["--step", "fill-mean", "--step", "noise:0.3:7", "--region", "box:0,0,0.5,0.5"]
+    assert main(["perturb", picture, *typed, "--out", str(out), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    region = Region.box(0, 0, 0.5, 0.5)
+    expected = run(render(SCENE), [Step("fill-mean", 1.0, region=region), Step("noise", 0.3, 7, region=region)])
+    assert Image.open(out).tobytes() == expected.image.tobytes()
+    assert said["changed"] == expected.mask.mean()
+    stack = tmp_path / "stack.json"
+    for given in (json.dumps(said["steps"]), str(stack)):
+        stack.write_text(json.dumps(said["steps"]))
+        assert main(["perturb", SCENE.to_json(), "--stack", given, "--out", str(tmp_path / "again.png")]) == 0
+        assert (tmp_path / "again.png").read_bytes() == out.read_bytes()
+        assert "48 x 48" in capsys.readouterr().out
+    donor = ["--step", "donor:1", "--donor", str(out)]
+    assert main(["perturb", picture, *donor, "--out", str(tmp_path / "third.png")]) == 0
+    assert (tmp_path / "third.png").read_bytes() == out.read_bytes()
+
+
 def bad_inputs(folder: Path) -> dict[str, list[str]]:
     (folder / "text.png").write_text("no picture")
     (folder / "empty.png").write_bytes(b"")
@@ -99,6 +120,7 @@ def bad_inputs(folder: Path) -> dict[str, list[str]]:
     (folder / "other").mkdir()
     (folder / "other" / "config.json").write_text('{"model_type": "bert"}')
     whole = str(folder / "whole.png")
+    to_file = ["--out", str(folder / "out.png")]
     return {
         "no such picture": ["inspect", "lab:concat", str(folder / "none.png"), QUESTION],
         "no picture": ["inspect", "lab:concat", str(folder / "text.png"), QUESTION],
@@ -120,6 +142,22 @@ def bad_inputs(folder: Path) -> dict[str, list[str]]:
         "unknown test": ["diagnose", "lab:concat", "--tests", "nothing"],
         "no probe set": ["diagnose", "lab:concat", "--probe", str(folder / "none.csv")],
         "one scene": ["diagnose", "lab:concat", "--scenes", "1"],
+        "no change": ["perturb", whole, *to_file],
+        "unknown change": ["perturb", whole, "--step", "swirl", *to_file],
+        "too strong": ["perturb", whole, "--step", "blur:2", *to_file],
+        "no number": ["perturb", whole, "--step", "blur:a", *to_file],
+        "no region": ["perturb", whole, "--step", "fill-mean", *to_file],
+        "region outside": ["perturb", whole, "--step", "fill-mean", "--region", "box:2,2,3,3", *to_file],
+        "empty region": ["perturb", whole, "--step", "fill-mean", "--region", "box:0.5,0.5,0.5,0.5", *to_file],
+        "bad region": ["perturb", whole, "--step", "blur", "--region", "box:1,2", *to_file],
+        "no target": ["perturb", whole, "--step", "move", "--region", "box:0,0,1,1", *to_file],
+        "bad target": ["perturb", whole, "--step", "move", "--region", "box:0,0,1,1", "--to", "x", *to_file],
+        "no donor": ["perturb", whole, "--step", "donor", *to_file],
+        "bad stack": ["perturb", whole, "--stack", "[{", *to_file],
+        "missing stack": ["perturb", whole, "--stack", str(folder / "none.json"), *to_file],
+        "bad picture to change": ["perturb", str(folder / "half.png"), "--step", "blur", *to_file],
+        "unknown ending": ["perturb", whole, "--step", "blur", "--out", str(folder / "out.what")],
+        "unwritable picture": ["perturb", whole, "--step", "blur", "--out", str(folder / "no" / "out.png")],
         "nothing to train": ["train"],
         "training the unknown": ["train", "lab:nothing"],
         "unwritable trace": ["inspect", "lab:concat", whole, QUESTION, "--save", str(folder / "no" / "t")],

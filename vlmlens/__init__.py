@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vlmlens import attention
+    from vlmlens import attention, perturb
     from vlmlens.models import list_models, load
     from vlmlens.trace import Knockout, Replace, Trace, Watch, open_trace
 
@@ -27,12 +27,23 @@ _HOMES = {
     "Replace": "vlmlens.trace",
 }
 
-__all__ = ["Knockout", "Replace", "Trace", "Watch", "__version__", "attention", "list_models", "load", "open_trace"]
+__all__ = [
+    "Knockout",
+    "Replace",
+    "Trace",
+    "Watch",
+    "__version__",
+    "attention",
+    "list_models",
+    "load",
+    "open_trace",
+    "perturb",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "attention":
-        return import_module("vlmlens.attention")
+    if name in ("attention", "perturb"):
+        return import_module(f"vlmlens.{name}")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"vlmlens has no {name!r}")

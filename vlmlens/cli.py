@@ -83,13 +83,29 @@ def _parser() -> argparse.ArgumentParser:
     diagnose.add_argument("--dtype", default="auto", help="auto, bf16, fp16, fp32, 8bit or 4bit")
     diagnose.set_defaults(verb=_diagnose)
 
+    perturb = verbs.add_parser("perturb", help="change a picture, step by step, and write it")
+    perturb.add_argument("picture", help="a file, or a lab scene as JSON")
+    perturb.add_argument(
+        "--step",
+        action="append",
+        default=[],
+        metavar="NAME[:STRENGTH[:SEED]]",
+        help="for instance blur:0.5; again for more",
+    )
+    perturb.add_argument("--stack", metavar="JSON", help="steps as the app writes them, or a file of them; go first")
+    perturb.add_argument("--region", metavar="KIND:X,Y,...", help="of every --step, for instance box:0.1,0.1,0.5,0.5")
+    perturb.add_argument("--to", metavar="X,Y", help="where move, copy and swap put the region's centre, in fractions")
+    perturb.add_argument("--donor", metavar="FILE", help="the other picture, for the changes that need one")
+    perturb.add_argument("--out", metavar="FILE", type=Path, required=True)
+    perturb.set_defaults(verb=_perturb)
+
     train = verbs.add_parser("train", help="train the lab models anew")
     train.add_argument("names", nargs="*", metavar="MODEL", help="for instance lab:concat@1; none: see --all")
     train.add_argument("--all", action="store_true", help="everything, encoders first")
     train.add_argument("--card", action="store_true", help="measure only: write the cards of weights that are there")
     train.set_defaults(verb=_train)
 
-    for verb in (models, inspect, evaluate, pid, diagnose):
+    for verb in (models, inspect, evaluate, pid, diagnose, perturb):
         verb.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return parser
 
@@ -247,6 +263,30 @@ def _diagnose(options: argparse.Namespace) -> None:
         _print(card.to_dict())
     else:
         print(card.text())
+
+def _perturb(options: argparse.Namespace) -> None:
+    from vlmlens.perturb import Region, run, to_json
+    from vlmlens.perturb.command import read_steps, write
+    from vlmlens.picture import open_picture
+
+    region = Region.parse(options.region) if options.region else None
+    steps = read_steps(options.stack, options.step, region, options.to)
+    donor = open_picture(options.donor) if options.donor else None
+    text = options.picture.lstrip()
+    if text.startswith("{"):
+        from vlmlens.lab.draw import render
+        from vlmlens.lab.scenes import Scene
+
+        picture = render(Scene.from_json(text))
+    else:
+        picture = open_picture(options.picture)
+    found = run(picture, steps, {} if donor is None else {step.donor: donor for step in steps})
+    write(found.image, options.out)
+    if options.json:
+        told = {"out": str(options.out), "size": list(found.image.size), "changed": float(found.mask.mean())}
+        _print({**told, "steps": json.loads(to_json(steps))})
+        return
+    print(f"{options.out}: {found.image.width} x {found.image.height}, {found.mask.mean():.1%} of the pixels changed")
 
 
 def _train(options: argparse.Namespace) -> None:

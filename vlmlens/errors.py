@@ -27,6 +27,10 @@ class TraceError(UserError):
     """A trace file cannot be opened."""
 
 
+class TrayError(UserError):
+    """A tray of runs cannot be opened, or holds no such run."""
+
+
 class NotWatched(UserError, LookupError):
     """A trace did not record what is asked of it; the message names the watch that would."""
 

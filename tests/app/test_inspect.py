@@ -205,7 +205,7 @@ def test_a_saved_trace_reopens_without_the_model():
 def test_a_drawn_region_is_checked_in_place_of_the_hottest():
     from vlmlens.lab.draw import render
     from vlmlens.picture import encode_png
-    from vlmlens.ui.picture import picture_id
+    from vlmlens.ui.browser import picture_id
 
     at = start(scene=RED_CIRCLE.to_json(), q="what color is the circle?")
     shown = picture_id(encode_png(render(RED_CIRCLE)))

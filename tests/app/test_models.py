@@ -1,20 +1,27 @@
 """The model box: what is told before a load, the load itself, what is held after it, and what happens when it fails."""
 
+import re
 import runpy
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+import vlmlens
 from vlmlens.errors import ModelError
 from vlmlens.lab.scenes import Scene, Thing
 from vlmlens.models import fit
 from vlmlens.models.facts import look_up
+from vlmlens.picture import encode_png
 from vlmlens.progress import Cancelled
+from vlmlens.trace import Segment
 from vlmlens.ui import pool
 
+build = runpy.run_path(str(Path(__file__).parents[1] / "models" / "tiny.py"))["build"]
 QUESTION = "what color is the circle?"
 SCENE = Scene((Thing(0, "red", "circle", "large"),))
 
@@ -67,6 +74,22 @@ def test_the_chosen_precision_is_that_of_the_load(start, settle, folder):
     assert "free in bfloat16" in told(at)
     settle(button(at, "Load").click().run())
     assert pool.get(folder).info.dtype == "bfloat16"
+
+
+@pytest.mark.parametrize("kind", ["qwen2_vl", "llava_next"])
+def test_the_tokens_on_the_card_are_those_of_the_persons_own_picture(start, settle, tmp_path, kind):
+    """Of a wide one and of a tall one, of families that make more tokens of some than of others."""
+    build(kind, tmp_path)
+    at, vlm = start(str(tmp_path)), vlmlens.load(str(tmp_path))
+    counts = set()
+    for size in ((400, 60), (60, 90)):
+        picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), dtype=np.uint8))
+        settle(at.file_uploader[0].upload("own.png", encode_png(picture), "image/png").run())
+        trace = vlm.inspect(picture, fit.QUESTION, new_tokens=0)
+        (shown,) = re.findall(r"(\d+) tokens with this picture", told(at))
+        assert int(shown) == trace.length  # the words, of one question, and the picture's
+        counts.add((trace.segments == Segment.IMAGE).sum())
+    assert len(counts) == 2
 
 
 def test_what_will_not_fit_has_a_red_light_a_way_out_and_no_load(start, folder, monkeypatch):

@@ -13,7 +13,6 @@ from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
 from vlmlens.attention import contributions
 from vlmlens.errors import NotWatched
-from vlmlens.models import as_image
 from vlmlens.trace import Segment, Watch
 
 QUESTION = "is the square left of the star?"
@@ -76,7 +75,7 @@ def attention_modules(vlm, length):
 
 def twin(vlm, picture, question):
     """Segments; per layer what each row, the last a readout's, got from each position; how much each row counts."""
-    ready = vlm.prepare(as_image(picture), question)
+    ready = vlm.prepare(vlm.image(picture), question)
     caught, attention = {}, {}
 
     def hook(module, arguments, options):

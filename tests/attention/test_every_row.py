@@ -4,7 +4,6 @@ import numpy as np
 import torch
 
 from vlmlens.attention import budget, every_row
-from vlmlens.models import as_image
 from vlmlens.models.inside import whole
 from vlmlens.trace import Segment, capture, rows
 
@@ -12,7 +11,7 @@ QUESTION = "what color is the circle?"
 
 
 def test_it_is_what_whole_attention_adds_up_to(any_model, scenes, monkeypatch):
-    passed = whole(any_model, any_model.prepare(as_image(scenes[0]), QUESTION))
+    passed = whole(any_model, any_model.prepare(any_model.image(scenes[0]), QUESTION))
     asked = []
     plain = rows.row_attention
 

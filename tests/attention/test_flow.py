@@ -23,7 +23,6 @@ from vlmlens.attention import (
 from vlmlens.attribution.chefer import relevance
 from vlmlens.attribution.from_attention import raw_map
 from vlmlens.errors import NotApplicable
-from vlmlens.models import as_image
 from vlmlens.models.inside import whole
 from vlmlens.trace import Segment
 
@@ -32,7 +31,7 @@ QUESTION = "what color is the circle?"
 
 @pytest.fixture
 def prepared(any_model, scenes):
-    return any_model.prepare(as_image(scenes[0]), QUESTION)
+    return any_model.prepare(any_model.image(scenes[0]), QUESTION)
 
 
 def layers_of(passed):
@@ -104,7 +103,7 @@ def test_relevance_follows_the_equations(any_model, prepared):
 
 def test_the_gradient_by_attention_is_what_a_small_change_does(concat, scenes):
     """A finite difference through a model whose last site's weights are all that changes: the readout's logits."""
-    prepared = concat.prepare(as_image(scenes[0]), QUESTION)
+    prepared = concat.prepare(concat.image(scenes[0]), QUESTION)
     passed = whole(concat, prepared, lambda logits: logits[:, 3])
     flow, slope = passed.flows[-1], passed.slopes[-1]
     readout = concat.model.readout

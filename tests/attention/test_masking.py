@@ -11,7 +11,6 @@ from vlmlens.attention import ROUTES, Sweep, masking_sweep, routes, sweeping
 from vlmlens.attention.masking import edges, noise_floor
 from vlmlens.errors import NotApplicable
 from vlmlens.lab.sample import take
-from vlmlens.models import as_image
 from vlmlens.models.huggingface import MOST_ENDINGS
 from vlmlens.models.inside import branched
 from vlmlens.trace import Branch, Knockout, Replace, Scale, Segment
@@ -54,7 +53,7 @@ def test_zeroing_is_blind_to_what_words_have_copied(tmp_path, scenes):
 
 def test_a_branch_is_a_pass_of_its_own(any_model, scenes):
     """Every layer's masking, window and order, against one whole pass for each."""
-    prepared = any_model.prepare(as_image(scenes[0]), QUESTION)
+    prepared = any_model.prepare(any_model.image(scenes[0]), QUESTION)
     image = np.flatnonzero(prepared.segments == Segment.IMAGE)
     keys = prepared.segments == Segment.IMAGE
     last = max(site.layer for site in any_model.sites(prepared).values())
@@ -79,7 +78,7 @@ def test_a_branch_of_the_last_position_is_a_pass_of_its_own(model, scenes):
     """Knock-outs that only the last position feels, more than are run at once, with several layers and edits each."""
     for name in ("lab:llava", "a folder"):
         vlm = model(name)
-        prepared = vlm.prepare(as_image(scenes[0]), QUESTION)
+        prepared = vlm.prepare(vlm.image(scenes[0]), QUESTION)
         last = np.zeros(prepared.length + 1, bool)
         last[prepared.length - 1] = True
         rng, branches = np.random.default_rng(0), []
@@ -99,11 +98,11 @@ def test_a_branch_of_the_last_position_is_a_pass_of_its_own(model, scenes):
 
 def test_only_a_decoder_can_run_its_last_position_alone(concat, scenes):
     with pytest.raises(NotApplicable, match="every position reads every other"):
-        concat.ending(concat.prepare(as_image(scenes[0]), QUESTION))
+        concat.ending(concat.prepare(concat.image(scenes[0]), QUESTION))
 
 
 def test_branches_that_do_not_fit_at_once_are_the_same(llava, scenes, monkeypatch):
-    prepared = llava.prepare(as_image(scenes[0]), QUESTION)
+    prepared = llava.prepare(llava.image(scenes[0]), QUESTION)
     image = tuple(np.flatnonzero(prepared.segments == Segment.IMAGE).tolist())
     branches = [Branch(layer, (Scale(layer, image, 0.0),)) for layer in (2, 0, 1)]
     together = branched(llava, prepared, branches)[1]
@@ -112,7 +111,7 @@ def test_branches_that_do_not_fit_at_once_are_the_same(llava, scenes, monkeypatc
 
 
 def test_each_route_blocks_its_own_edges(any_model, scenes):
-    prepared = any_model.prepare(as_image(scenes[0]), QUESTION)
+    prepared = any_model.prepare(any_model.image(scenes[0]), QUESTION)
     possible = routes(any_model, prepared)
     assert "question to last" in possible or "image to last" in possible
     for name in possible:
@@ -136,7 +135,7 @@ def _best(vlm, prepared):
 
 
 def test_in_a_decoder_the_picture_never_reads_the_question(llava, scenes):
-    assert "question to image" not in routes(llava, llava.prepare(as_image(scenes[0]), QUESTION))
+    assert "question to image" not in routes(llava, llava.prepare(llava.image(scenes[0]), QUESTION))
 
 
 def test_a_probe_set_is_tested_over_its_items(llava):

@@ -59,7 +59,7 @@ def test_suppression_is_a_pass_with_a_hook_by_hand(decoder, scenes, late, rho, f
         states[:, scaled] *= factor
         return ((states, *args[1:]), kwargs) if args else (args, kwargs | {"hidden_states": states})
 
-    inputs = vlm.prepare(as_image(scenes[0]), QUESTION).inputs
+    inputs = vlm.prepare(vlm.image(scenes[0]), QUESTION).inputs
     with torch.inference_mode():
         before = plain(**inputs).logits[0, -1].double().softmax(-1)
         handle = plain.model.language_model.layers[late].register_forward_pre_hook(scale, with_kwargs=True)
@@ -76,7 +76,7 @@ def test_suppression_is_a_pass_with_a_hook_by_hand(decoder, scenes, late, rho, f
 def test_suppression_in_a_wiring_is_its_layers_by_hand(concat, scenes, late):
     trace, found = seen(concat, scenes[0], early=0, late=late)
     refined = suppress(concat, scenes[0], QUESTION, trace, found, 0.5, 0.1)
-    inputs = concat.prepare(as_image(scenes[0]), QUESTION).inputs
+    inputs = concat.prepare(concat.image(scenes[0]), QUESTION).inputs
     fusion = concat.model.fusion
     with torch.inference_mode():
         states = torch.cat([fusion.enter_image(inputs["image"]), fusion.enter_question(inputs["text"])], dim=1)

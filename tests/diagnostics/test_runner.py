@@ -6,7 +6,7 @@ from PIL import Image
 
 from vlmlens.diagnostics import Answers, ProbeError, lab_probe, read_probe, run
 from vlmlens.diagnostics.crossed import Runner
-from vlmlens.diagnostics.fills import elsewhere, hide, in_pixels
+from vlmlens.diagnostics.fills import FILLS, elsewhere, hide, in_pixels
 from vlmlens.diagnostics.probe import ProbeSet
 from vlmlens.diagnostics.scoring import scoring
 from vlmlens.lab.draw import render
@@ -114,7 +114,7 @@ def test_a_hidden_box_changes_itself_alone():
     image, donor = (Image.fromarray(rng.integers(0, 256, (30, 40, 3), np.uint8)) for _ in range(2))
     boxes = in_pixels(((0.25, 0, 0.5, 1 / 3),), image.size)
     assert boxes == [(10, 0, 20, 10)]
-    for fill in ("mean colour", "blur", "donor"):
+    for fill in FILLS:
         changed = (np.asarray(hide(image, boxes, fill, donor)) != np.asarray(image)).any(axis=2)
         outside = np.ones_like(changed)
         outside[:10, 10:20] = False

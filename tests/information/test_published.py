@@ -136,6 +136,9 @@ class Planted:
     def __init__(self) -> None:
         self.asked = []
 
+    def image(self, picture):
+        return picture
+
     def token_states(self, picture, question):
         pixels = np.asarray(picture)
         self.asked.append((pixels, question))

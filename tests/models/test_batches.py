@@ -7,7 +7,6 @@ import torch
 from vlmlens.lab.draw import render, render_batch
 from vlmlens.lab.fusion import WIRINGS
 from vlmlens.lab.text import encode
-from vlmlens.models import as_image
 
 QUESTIONS = (
     "what color is the circle?",
@@ -18,7 +17,7 @@ QUESTIONS = (
 
 
 def alone(model, scene, question):
-    return model.run(model.prepare(as_image(scene), question), None)[0][0]
+    return model.run(model.prepare(model.image(scene), question), None)[0][0]
 
 
 @pytest.mark.parametrize("name", WIRINGS)

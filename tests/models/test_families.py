@@ -1,37 +1,26 @@
-"""What every family in the table promises, on tiny untrained models of the real classes.
+"""What families promise whose picture is a run of tokens in one decoder's sequence: tiny models of the real classes."""
 
-A row is tested by existing: it needs a builder in `tiny.py`.
-"""
-
-import itertools
 import json
 import re
-import runpy
 import shutil
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import nn
-from transformers import AutoModelForImageTextToText
 
 import vlmlens
 from vlmlens.attention import MODES, budget, causal_check, every_row, hottest_window, image_maps, masking_sweep
 from vlmlens.attribution import METHODS, Case, explain
-from vlmlens.errors import ModelError, NotApplicable, QuestionError
-from vlmlens.models import VLM, detail
+from vlmlens.errors import ModelError, NotApplicable
+from vlmlens.models import detail
 from vlmlens.models.families import FAMILIES
 from vlmlens.models.inside import branched
-from vlmlens.trace import Branch, Knockout, Replace, Scale, Segment, Site, Watch
+from vlmlens.trace import Branch, Knockout, Replace, Scale, Segment, Site
 from vlmlens.trace.capture import Recorder, recording
 
-TINY = runpy.run_path(str(Path(__file__).with_name("tiny.py")))
-build, SHAPES = TINY["build"], TINY["SHAPES"]
 QUESTIONS = (
     "what color is the circle?",
     "why?",
@@ -41,54 +30,18 @@ QUESTIONS = (
 TRIALS = 40
 
 
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """The folder of a family's tiny model."""
-
-    @cache
-    def of(kind):
-        folder = tmp_path_factory.mktemp(kind)
-        build(kind, folder)
-        return folder
-
-    return of
-
-
-@pytest.fixture(scope="module")
-def load(folders):
-    """Also `VLM.check` is passed by what this loads."""
-    return cache(lambda kind: vlmlens.load(str(folders(kind))))
-
-
 @pytest.fixture(params=FAMILIES)
 def kind(request):
     return request.param
 
 
-@pytest.fixture
-def vlm(kind, load):
-    return load(kind)
-
-
-@pytest.fixture(scope="module")
-def pictures():
-    rng = np.random.default_rng(0)
-    shapes = ((60, 60), (50, 110), (120, 50))
-    return [Image.fromarray(rng.integers(0, 256, (*shape, 3), dtype=np.uint8)) for shape in shapes]
-
-
-def eager(folder):
-    return AutoModelForImageTextToText.from_pretrained(folder, attn_implementation="eager").eval()
-
-
-def test_the_rows_that_are_kept_are_those_of_eager_attention(kind, vlm, folders, pictures):
-    plain = eager(folders(kind))
+def test_the_rows_that_are_kept_are_those_of_eager_attention(kind, vlm, plain, pictures):
     for picture in pictures:
         for question in QUESTIONS[:2]:
             trace = vlm.inspect(picture, question)
             ready = vlm.prepare(picture, question)
             with torch.inference_mode():
-                found = plain(**ready.inputs, output_attentions=True)
+                found = plain(kind)(**ready.inputs, output_attentions=True)
             weights = torch.stack(found.attentions)[:, 0].numpy()
             asked = trace.segment_positions(Segment.QUESTION)
             every = every_row(vlm, picture, question)
@@ -100,7 +53,7 @@ def test_the_rows_that_are_kept_are_those_of_eager_attention(kind, vlm, folders,
             torch.testing.assert_close(vlm.run(ready, None)[0], found.logits[:, -1], atol=1e-4, rtol=1e-4)
 
 
-def test_rows_beside_padding_are_those_of_eager_attention(kind, vlm, folders, pictures):
+def test_rows_beside_padding_are_those_of_eager_attention(kind, vlm, plain, pictures):
     """Items of different lengths, padded on the left."""
     batch = vlm.batch(pictures, QUESTIONS[:3])
     length = batch.inputs["input_ids"].shape[1]
@@ -110,7 +63,7 @@ def test_rows_beside_padding_are_those_of_eager_attention(kind, vlm, folders, pi
     recorder = Recorder(sites, np.zeros(length, np.int8), {site.name: (length - 1,) for site in sites.values()})
     with torch.inference_mode(), vlm.listening(), recording(recorder):
         vlm.batch_logits(batch)
-        found = eager(folders(kind))(**batch.inputs, use_cache=False, output_attentions=True)
+        found = plain(kind)(**batch.inputs, use_cache=False, output_attentions=True)
     for site, weights in zip(sites.values(), found.attentions, strict=True):
         torch.testing.assert_close(recorder.kept[site.name].attention, weights[:, :, -1:], atol=1e-5, rtol=0)
 
@@ -152,53 +105,6 @@ def test_what_leaves_the_last_layer_reads_out_as_the_answer(vlm, pictures):
         torch.testing.assert_close(vlm.read_out(states[len(vlm.layers)]), logits, atol=1e-5, rtol=1e-5)
 
 
-def test_two_threads_with_different_watches_never_mix(vlm, pictures):
-    jobs = [
-        (pictures[0], QUESTIONS[0], Watch(), ()),
-        (pictures[1], QUESTIONS[1], Watch(rows=("last",), contributions=False), (Replace.zero(1, (2, 3)),)),
-    ]
-
-    def ask(picture, question, watch, edits):
-        ready = vlm.prepare(picture, question)
-        with vlm.lock:
-            logits, recorder = vlm.run(ready, watch, edits)
-        return [logits, *(kept.attention for kept in recorder.kept.values())]
-
-    wanted = [ask(*job) for job in jobs]
-    barrier = threading.Barrier(2)
-
-    def often(which):
-        barrier.wait()
-        return [ask(*jobs[which]) for _ in range(5)]
-
-    with ThreadPoolExecutor(2) as pool:
-        for expected, rounds in zip(wanted, pool.map(often, (0, 1)), strict=True):
-            for found in rounds:
-                assert all(torch.equal(ours, theirs) for ours, theirs in zip(found, expected, strict=True))
-
-
-def test_watching_changes_no_bit_and_the_picture_changes_the_answer(vlm, pictures):
-    seen = []
-    for picture in pictures:
-        ready = vlm.prepare(picture, QUESTIONS[0])
-        plain, _ = vlm.run(ready, None)
-        assert torch.equal(plain, vlm.run(ready, Watch())[0])
-        seen.append(plain)
-    assert min((a - b).abs().max() for a, b in itertools.pairwise(seen)) > 1e-2
-
-
-def test_a_pass_that_breaks_leaves_nothing_behind(vlm, pictures):
-    before = vlm.inspect(pictures[0], QUESTIONS[0])
-    kinds = ("_forward_pre_hooks", "_forward_hooks", "_backward_hooks")
-    hooks = [[name for name, module in vlm.model.named_modules() if getattr(module, kind)] for kind in kinds]
-    broken = Replace(1, (0, 1), np.zeros((2, 5)))  # states of the wrong shape
-    with pytest.raises(RuntimeError):
-        vlm.inspect(pictures[0], QUESTIONS[0], edits=[broken])
-    assert hooks == [[name for name, module in vlm.model.named_modules() if getattr(module, kind)] for kind in kinds]
-    after = vlm.inspect(pictures[0], QUESTIONS[0])
-    assert after.answers == before.answers
-
-
 def masked(plain, ready, blocked):
     """Logits of an eager model whose layers get a mask with these edges blocked, bool [query, key]."""
 
@@ -217,8 +123,7 @@ def masked(plain, ready, blocked):
             handle.remove()
 
 
-def test_hiding_the_picture_is_a_mask_on_every_layer(kind, vlm, folders, pictures):
-    plain = eager(folders(kind))
+def test_hiding_the_picture_is_a_mask_on_every_layer(kind, vlm, plain, pictures):
     for picture in pictures:
         ready = vlm.prepare(picture, QUESTIONS[0])
         image = ready.segments == Segment.IMAGE
@@ -226,17 +131,9 @@ def test_hiding_the_picture_is_a_mask_on_every_layer(kind, vlm, folders, picture
         some[ready.grid.positions[::3]] = True
         for keys in (image, some):
             found, _ = vlm.run(ready, None, [Knockout(keys)])
-            wanted = masked(plain, ready, torch.from_numpy(~keys[:, None] & keys))
+            wanted = masked(plain(kind), ready, torch.from_numpy(~keys[:, None] & keys))
             torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
             assert not torch.allclose(found, vlm.run(ready, None)[0], atol=1e-4)
-
-
-def test_with_everything_hidden_no_number_is_lost(vlm, pictures):
-    ready = vlm.prepare(pictures[0], QUESTIONS[0])
-    logits, recorder = vlm.run(ready, Watch(), [Knockout(np.ones(ready.length, bool), "all")])
-    assert torch.isfinite(logits).all()
-    for kept in recorder.kept.values():
-        assert not kept.attention.any()
 
 
 def test_the_question_is_found_whatever_it_says(vlm, pictures):
@@ -263,13 +160,6 @@ def test_tokens_read_as_people_write_them(vlm, pictures):
     line = vlm.tokenizer("\n", add_special_tokens=False)["input_ids"]
     assert vlm.text_of(line[-1]) == "⏎"
     assert vlm.text_of(vlm.image_token) == vlm.tokenizer.convert_ids_to_tokens(vlm.image_token)
-
-
-def test_no_sign_of_the_prompt_can_be_smuggled_into_a_question(vlm, pictures):
-    """Of a video, say, or of the end of the turn."""
-    for token in vlm.tokenizer.all_special_tokens:
-        with pytest.raises(QuestionError, match=re.escape(token)):
-            vlm.prepare(pictures[0], f"what is {token} here?")
 
 
 @pytest.fixture(scope="module")
@@ -306,8 +196,8 @@ def entering(vlm, picture):
     return found[0][ready.grid.placed], ready.grid
 
 
-@pytest.mark.parametrize(("height", "width", "come_in"), SHAPES.values(), ids=SHAPES)
-def test_a_spot_changes_most_the_token_whose_box_holds_it(kind, blinkered, height, width, come_in):
+def test_a_spot_changes_most_the_token_whose_box_holds_it(kind, blinkered, shape):
+    height, width, come_in = shape
     vlm = blinkered(kind)
     rng = np.random.default_rng(0)
     pixels = rng.integers(100, 156, (height, width, 3), dtype=np.uint8)
@@ -370,25 +260,6 @@ def test_a_picture_with_too_many_tiles_is_scaled_down_and_stays_in_place(blinker
         vlm.processor.vision_aspect_ratio = model.config.vision_aspect_ratio = "anyres_max_9"
 
 
-def test_neighbours_in_a_batch_are_nobodys_business(vlm, pictures):
-    """Pictures and questions of different lengths, padded to one."""
-    pairs = [(picture, question) for picture in pictures for question in QUESTIONS[:3]]
-    together = vlm.batch_logits(vlm.batch(*zip(*pairs, strict=True)))
-    (part,) = vlm.read(*zip(*pairs, strict=True))
-    for index, (picture, question) in enumerate(pairs):
-        alone, _ = vlm.run(vlm.prepare(picture, question), None)
-        torch.testing.assert_close(together[[index]], alone, atol=1e-4, rtol=1e-4)
-        (single,) = vlm.read([picture], [question])
-        np.testing.assert_allclose(part.image[:, index], single.image[:, 0], atol=1e-3)
-        np.testing.assert_allclose(part.question[:, index], single.question[:, 0], atol=1e-3)
-
-
-def test_crossing_is_asking_every_pair_alone(vlm, pictures):
-    logits = torch.cat([found[-1] for _, found in vlm.crossed(pictures, QUESTIONS[:3])])
-    twin = torch.cat([found[-1] for _, found in VLM.crossed(vlm, pictures, QUESTIONS[:3])])
-    torch.testing.assert_close(logits, twin, atol=1e-4, rtol=1e-4)
-
-
 def test_variants_and_branches_are_what_single_passes_give(vlm, pictures):
     """Also where only the last position differs, which a decoder that looks back need not run the rest for."""
     ready = vlm.prepare(pictures[1], QUESTIONS[0])
@@ -426,10 +297,9 @@ def test_a_branch_begins_at_its_layer(vlm, pictures):
         torch.testing.assert_close(logits[None], vlm.run(ready, None, [edit])[0], atol=1e-4, rtol=1e-4)
 
 
-def test_what_is_generated_is_what_plain_transformers_generates(kind, vlm, folders, pictures):
-    plain = eager(folders(kind))
+def test_what_is_generated_is_what_plain_transformers_generates(kind, vlm, plain, pictures):
     ready = vlm.prepare(pictures[1], QUESTIONS[0])
-    said = plain.generate(**ready.inputs, do_sample=False, max_new_tokens=32)[0, ready.length :]
+    said = plain(kind).generate(**ready.inputs, do_sample=False, max_new_tokens=32)[0, ready.length :]
     assert vlm.generate(ready) == vlm.tokenizer.decode(said, skip_special_tokens=True).strip()
     assert len(said)
 

@@ -3,22 +3,15 @@
 With the tower's mixing switched off (what its layers add is zero), a spot of the picture can reach one patch only.
 """
 
-import runpy
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
 from vlmlens.lab.draw import draw
-from vlmlens.models import as_image
 from vlmlens.models.huggingface import load_lab_llava
 
 TRIALS = 40
 EDGE = 14  # pixels, in pictures of 300: how far resizing to 48 reaches
-
-
-SHAPES = runpy.run_path(str(Path(__file__).with_name("tiny.py")))["SHAPES"]
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +28,14 @@ def blinkered():
 
 def features(vlm, picture):
     """What the decoder gets of a picture, [token, width], and the grid."""
-    ready = vlm.prepare(as_image(picture), "what color is the circle?")
+    ready = vlm.prepare(vlm.image(picture), "what color is the circle?")
     with torch.inference_mode():
         found = vlm.model.model.get_image_features(pixel_values=ready.inputs["pixel_values"]).pooler_output
     return torch.cat(list(found)).reshape(ready.grid.cells, -1), ready.grid
 
 
-@pytest.mark.parametrize(("height", "width", "come_in"), SHAPES.values(), ids=SHAPES)
-def test_a_spot_changes_most_the_token_whose_box_holds_it(height, width, come_in, blinkered):
+def test_a_spot_changes_most_the_token_whose_box_holds_it(shape, blinkered):
+    height, width, come_in = shape
     rng = np.random.default_rng(0)
     pixels = rng.integers(100, 156, (height, width, 3), dtype=np.uint8)
     before, grid = features(blinkered, come_in(pixels))

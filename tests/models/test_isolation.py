@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from vlmlens.models import as_image
 from vlmlens.trace import Knockout, Replace, Segment, Watch
 
 QUESTION = "what color is the circle?"
@@ -60,7 +59,7 @@ def test_hooks_are_there_during_a_pass_and_gone_after_it(llava, scenes, monkeypa
 
 def test_two_threads_each_get_their_own_answers(any_model, scenes):
     """Different pictures, questions and watches; one of the two also edits."""
-    image = any_model.prepare(as_image(scenes[0]), QUESTION).segments == Segment.IMAGE
+    image = any_model.prepare(any_model.image(scenes[0]), QUESTION).segments == Segment.IMAGE
     jobs = {
         0: [(scene, QUESTION, Watch(), ()) for scene in scenes],
         1: [
@@ -71,7 +70,7 @@ def test_two_threads_each_get_their_own_answers(any_model, scenes):
 
     def ask(job):
         picture, question, watch, edits = job
-        ready = any_model.prepare(as_image(picture), question)
+        ready = any_model.prepare(any_model.image(picture), question)
         with any_model.lock:
             logits, recorder = any_model.run(ready, watch, edits)
         return logits, {name: kept.attention for name, kept in recorder.kept.items()}

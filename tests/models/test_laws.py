@@ -4,14 +4,13 @@ import numpy as np
 import torch
 
 from vlmlens.lab.scenes import Scene
-from vlmlens.models import as_image
 from vlmlens.trace import Knockout, Replace, Segment, Watch
 
 QUESTIONS = ("what color is the circle?", "how many objects are there?", "is the square left of the star?")
 
 
 def prepared(model, picture, question=QUESTIONS[0]):
-    return model.prepare(as_image(picture), question)
+    return model.prepare(model.image(picture), question)
 
 
 def logits(model, picture, question=QUESTIONS[0], edits=()):

@@ -28,7 +28,7 @@ def test_rows_are_those_of_eager_attention(pair, scenes):
     for scene in scenes[:3]:
         for question in QUESTIONS:
             trace = vlm.inspect(scene, question)
-            ready = vlm.prepare(as_image(scene), question)
+            ready = vlm.prepare(vlm.image(scene), question)
             with torch.inference_mode():
                 weights = torch.stack(eager(**ready.inputs, output_attentions=True).attentions)[:, 0].numpy()
             asked = trace.segment_positions(Segment.QUESTION)
@@ -44,7 +44,7 @@ def test_what_it_says_is_what_plain_transformers_says(pair, scenes):
     plain = reload(folder, "sdpa")
     for scene in scenes:
         for question in QUESTIONS:
-            ready = vlm.prepare(as_image(scene), question)
+            ready = vlm.prepare(vlm.image(scene), question)
             with torch.inference_mode():
                 logits = plain(**ready.inputs).logits[:, -1]
                 said = plain.generate(**ready.inputs, do_sample=False, max_new_tokens=32)

@@ -72,7 +72,7 @@ def test_a_reading_holds_the_probabilities_of_a_run(any_model, scenes):
     assert [any_model.answer_text(i) for i in part.answers] == any_model.answer_many(pictures, questions)
     if any_model.info.lab:  # another model gets a sharper drawing of a scene
         for row, picture, question in zip(part.probabilities, pictures, questions, strict=True):
-            logits, _ = any_model.run(any_model.prepare(as_image(picture), question), None)
+            logits, _ = any_model.run(any_model.prepare(any_model.image(picture), question), None)
             np.testing.assert_allclose(row, logits[0].softmax(0), atol=1e-5)
 
 
@@ -171,7 +171,7 @@ def test_the_lens_of_a_decoder_is_its_norm_and_head_on_the_states_between(llava,
     through = everything(llava.crossed(scenes[:2], QUESTIONS, lens=True))
     for i, scene in enumerate(scenes[:2]):
         for j, question in enumerate(QUESTIONS):
-            inputs = llava.prepare(as_image(scene), question).inputs
+            inputs = llava.prepare(llava.image(scene), question).inputs
             with torch.inference_mode():
                 states = llava.model(**inputs, output_hidden_states=True, use_cache=False).hidden_states
                 for layer in range(len(through) - 1):

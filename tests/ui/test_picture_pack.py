@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from vlmlens.ui import picture as module
+from vlmlens.ui.browser import picture_id
 from vlmlens.ui.picture import Maps, Selection, Token, picture
-from vlmlens.ui.picture.blocks import MOST_WORDS, block, pack, pack_words, picture_id
+from vlmlens.ui.picture.blocks import MOST_WORDS, block, pack, pack_words
 
 BOXES = np.array([[0, 0, 8, 8], [8, 0, 16, 8], [0, 8, 8, 16]], dtype=float)
 

@@ -8,6 +8,7 @@ from vlmlens.attention.distances import head_entropy, head_share, hellinger, ima
 from vlmlens.attention.every_row import EveryRow, every_row
 from vlmlens.attention.maps import default_place, image_maps, seen
 from vlmlens.attention.masking import MODES, ROUTES, masking_sweep, routes, sweeping
+from vlmlens.attention.patching import Patching, patch
 from vlmlens.attention.refine import FORMS, Form, Refined, crop_again, hot_box, suppress
 from vlmlens.attention.refine_many import Change, RefineStudy, mcnemar, measured, refine_many, refining
 from vlmlens.attention.relative import relative
@@ -28,6 +29,7 @@ __all__ = [
     "EveryRow",
     "Form",
     "Mode",
+    "Patching",
     "PlaceReport",
     "RefineStudy",
     "Refined",
@@ -52,6 +54,7 @@ __all__ = [
     "mcnemar",
     "measured",
     "over_image",
+    "patch",
     "refine_many",
     "refining",
     "relative",

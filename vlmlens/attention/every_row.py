@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vlmlens.models import VLM, Picture, as_image
+from vlmlens.models import VLM, Picture
 from vlmlens.models.inside import split
 from vlmlens.trace import Segment
 
@@ -46,7 +46,7 @@ def every_row(vlm: VLM, picture: Picture, question: str) -> EveryRow:
 
     A readout's own query is no token and is left out; see `budget` for the answering row.
     """
-    prepared = vlm.prepare(as_image(picture), question)
+    prepared = vlm.prepare(vlm.image(picture), question)
     grouped: dict[tuple[int, str], tuple[str, np.ndarray]] = {}
     for site, share in split(vlm, prepared).items():
         asking = [i for i, position in enumerate(site.queries) if position < prepared.length]

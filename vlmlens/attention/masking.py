@@ -18,7 +18,7 @@ import numpy as np
 
 from vlmlens.attention.sweep import Mode, Sweep
 from vlmlens.errors import NotApplicable
-from vlmlens.models import VLM, Picture, Prepared, as_image
+from vlmlens.models import VLM, Picture, Prepared
 from vlmlens.models.inside import branched
 from vlmlens.models.unseen import barely_changed
 from vlmlens.progress import Progress
@@ -125,7 +125,7 @@ def sweeping(
     after: list[np.ndarray] = []
     kept: list[np.ndarray] = []
     for shown, asked in (progress or Progress()).over(items, len(items), "question"):
-        prepared = vlm.prepare(as_image(shown), asked)
+        prepared = vlm.prepare(vlm.image(shown), asked)
         labels = _labels(vlm, prepared)
         masks = _masks(vlm, prepared, mode, ROUTES[route], window)
         clean, masked = branched(vlm, prepared, list(masks.values()), progress if len(items) == 1 else None)
@@ -164,11 +164,16 @@ def noise_floor(vlm: VLM, picture: Picture, question: str, candidate: int, alone
     Args:
         alone: the answer's probability without any of that, where it is known already.
     """
-    noisy = barely_changed(picture)
     if alone is None:
         alone = float(vlm.probabilities([picture], [question])[0, candidate])
-    together = vlm.probabilities([*noisy, picture], [question] * (len(noisy) + 1))[:, candidate]
+    together = unseen_changes(vlm, picture, question)[:, candidate]
     return max(float(np.abs(together / max(alone, 1e-300) - 1).max()), LEAST_NOISE)
+
+
+def unseen_changes(vlm: VLM, picture: Picture, question: str) -> np.ndarray:
+    """Probabilities under what must not matter, [change, candidate]: see `noise_floor`."""
+    noisy = barely_changed(vlm.image(picture))
+    return vlm.probabilities([*noisy, picture], [question] * (len(noisy) + 1))
 
 
 def _labels(vlm: VLM, prepared: Prepared) -> dict[int, str]:

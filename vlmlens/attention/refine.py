@@ -22,7 +22,7 @@ import torch
 from vlmlens.attention.contrast import Contrast
 from vlmlens.attention.maps import image_maps
 from vlmlens.errors import NotApplicable
-from vlmlens.models import VLM, Picture, as_image
+from vlmlens.models import VLM, Picture
 from vlmlens.models.inside import branched
 from vlmlens.trace import Answer, Branch, Grid, Scale, Trace
 
@@ -127,7 +127,7 @@ def suppress(
         raise NotApplicable(
             f"The patches themselves enter no layer of {vlm.name}'s decoder; none can be suppressed there."
         )
-    prepared = vlm.prepare(as_image(picture), question)
+    prepared = vlm.prepare(vlm.image(picture), question)
     place = image_maps(trace)[0][contrast.late]  # it sees the picture, so states of patches enter it
     count = max(1, round(rho * trace.grid.cells))
     rng = np.random.default_rng([7, seed])
@@ -166,7 +166,7 @@ def crop_again(
     Raises:
         NotApplicable: a fraction out of its range, no cell of positive contrast, or a model that reads one picture.
     """
-    image = as_image(picture)
+    image = vlm.image(picture)
     box = hot_box(contrast.values, trace.grid, share, least)
     rng = np.random.default_rng([8, seed])
     boxes = [box, *(random_box(box, image.size, rng) for _ in range(draws))]

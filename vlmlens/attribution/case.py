@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vlmlens.errors import NotApplicable
-from vlmlens.models import VLM, Picture, Prepared, as_image
+from vlmlens.models import VLM, Picture, Prepared
 from vlmlens.models.inside import Eyes
 from vlmlens.trace import Answer, Trace
 
@@ -43,7 +43,7 @@ class Case:
 
     @cached_property
     def prepared(self) -> Prepared:
-        return self.vlm.prepare(as_image(self.picture), self.question)
+        return self.vlm.prepare(self.vlm.image(self.picture), self.question)
 
     @cached_property
     def eyes(self) -> Eyes:

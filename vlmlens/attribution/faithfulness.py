@@ -22,9 +22,7 @@ from torch import Tensor
 from vlmlens.attention import CausalCheck
 from vlmlens.attribution.case import Case, plain_fill
 from vlmlens.errors import NotApplicable
-from vlmlens.lab.draw import draw
 from vlmlens.lab.sample import take
-from vlmlens.models import as_image
 from vlmlens.models.inside import Eyes
 from vlmlens.models.many import probability
 from vlmlens.progress import Progress
@@ -246,7 +244,7 @@ def filled(case: Case) -> Tensor | None:
         return None
     eyes = case.eyes
     scene = take("train", case.seed, 1)[0].scene
-    donor = case.vlm.prepare(as_image(scene) if case.vlm.info.lab else draw(scene, 336), case.question)
+    donor = case.vlm.prepare(case.vlm.image(scene), case.question)
     other = case.vlm.eyes(donor).pixels
     if other.shape != eyes.pixels.shape:  # pictures of other proportions become other shapes in some families
         other = torch.flip(eyes.pixels, dims=[axis for axis in range(1, eyes.cells.ndim) if eyes.cells.shape[axis] > 1])

@@ -3,11 +3,14 @@
 from vlmlens.charts.ablation import against_truth, conditions, shares, text_shares
 from vlmlens.charts.answers import answers
 from vlmlens.charts.budget import budget, contributions
+from vlmlens.charts.budget_difference import budget_difference
 from vlmlens.charts.causal import causal
 from vlmlens.charts.contrast import distances
+from vlmlens.charts.dose import dose
+from vlmlens.charts.effects import effects
 from vlmlens.charts.export import FORMATS, export
 from vlmlens.charts.figure import SEGMENT_COLORS, Figure, caption
-from vlmlens.charts.growth import context_attention, context_use, doses
+from vlmlens.charts.growth import context_attention, context_use, mask_dose
 from vlmlens.charts.information import (
     ATOM_COLORS,
     ATOMS,
@@ -21,6 +24,8 @@ from vlmlens.charts.information import (
     side_by_side,
 )
 from vlmlens.charts.overlay import overlay
+from vlmlens.charts.paired import paired_answers
+from vlmlens.charts.patching import patching
 from vlmlens.charts.pointing import pointing
 from vlmlens.charts.sweep import PICKED, sweep
 from vlmlens.charts.trust import curves
@@ -41,6 +46,7 @@ __all__ = [
     "answers",
     "axis_end",
     "budget",
+    "budget_difference",
     "by_layer",
     "caption",
     "causal",
@@ -52,13 +58,17 @@ __all__ = [
     "curves",
     "differences",
     "distances",
-    "doses",
+    "dose",
+    "effects",
     "estimated",
     "exact",
     "export",
     "gauge",
     "labels",
+    "mask_dose",
     "overlay",
+    "paired_answers",
+    "patching",
     "pointing",
     "reach",
     "scorecard",

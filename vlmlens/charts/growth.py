@@ -25,7 +25,7 @@ def context_attention(details: Mapping[str, Any]) -> Figure:
     return _curves(details["words"], curves, "words of filler", "image, of attention", (image, image), most)
 
 
-def doses(found: Mapping[float, float]) -> Figure:
+def mask_dose(found: Mapping[float, float]) -> Figure:
     """How far the answer moves as the place that carries it is hidden in part."""
     most = max([0.1, *found.values()])
     return _curves(list(found), {"change": list(found.values())}, "how far hidden", "bits", (BEFORE, BEFORE), most)

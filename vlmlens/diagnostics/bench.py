@@ -11,11 +11,7 @@ from vlmlens.diagnostics.crossed import Runner
 from vlmlens.diagnostics.noise import noise_floor
 from vlmlens.diagnostics.probe import ProbeSet
 from vlmlens.diagnostics.statistics import resampled
-from vlmlens.lab.draw import draw
-from vlmlens.lab.scenes import Scene
-from vlmlens.models import VLM, Picture, as_image
-
-SCENE_SIDE = 336  # pixels of a lab scene as models from elsewhere get it
+from vlmlens.models import VLM, Picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +26,7 @@ class Bench:
     @cached_property
     def images(self) -> tuple[Image.Image, ...]:
         """The pictures with the pixels that this model gets, so that changed ones differ by the change alone."""
-        lab = self.vlm.info.lab
-        return tuple(
-            draw(p, SCENE_SIDE) if isinstance(p, Scene) and not lab else as_image(p) for p in self.probe.pictures
-        )
+        return tuple(map(self.vlm.image, self.probe.pictures))
 
     @cached_property
     def items(self) -> np.ndarray:

@@ -1,48 +1,28 @@
 """Hiding parts of a picture: three fills of one strength dial, and places of equal size elsewhere."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
-from vlmlens.diagnostics.probe import Region
-from vlmlens.perturb.whole import mean_color
+from vlmlens.diagnostics.probe import Region as Boxes
+from vlmlens.perturb import Region, apply
 
 PixelBox = tuple[int, int, int, int]  # left, top, right, bottom
-BLUR = 0.15  # of the shorter side
-
-
-def _mean(image: Image.Image, donor: Image.Image) -> Image.Image:
-    return Image.new("RGB", image.size, mean_color(image))
-
-
-def _blur(image: Image.Image, donor: Image.Image) -> Image.Image:
-    return image.filter(ImageFilter.GaussianBlur(BLUR * min(image.size)))
-
-
-def _donor(image: Image.Image, donor: Image.Image) -> Image.Image:
-    return donor.resize(image.size)
-
-
-FILLS: dict[str, Callable[[Image.Image, Image.Image], Image.Image]] = {
-    "mean colour": _mean,
-    "blur": _blur,
-    "donor": _donor,
-}
+FILLS = ("fill-mean", "fill-blur", "fill-donor")
 
 
 def hide(
     image: Image.Image, boxes: Sequence[PixelBox], fill: str, donor: Image.Image, strength: float = 1.0
 ) -> Image.Image:
     """The picture with boxes filled; `strength` 0 leaves it as it is."""
-    other = FILLS[fill](image, donor)
-    changed = image.copy()
-    for box in boxes:
-        changed.paste(Image.blend(image.crop(box), other.crop(box), strength), box[:2])
-    return changed
+    width, height = image.size
+    corners = [((a / width, b / height), (c / width, d / height)) for a, b, c, d in boxes]
+    region = Region("cells", tuple(point for pair in corners for point in pair))
+    return apply(fill, image, strength, region=region, donor=donor).image
 
 
-def in_pixels(region: Region, size: tuple[int, int]) -> list[PixelBox]:
+def in_pixels(region: Boxes, size: tuple[int, int]) -> list[PixelBox]:
     """Boxes of at least one pixel."""
     width, height = size
     found = []

@@ -15,13 +15,14 @@ import numpy as np
 
 from vlmlens.diagnostics.bench import Bench
 from vlmlens.diagnostics.finding import Evidence, Finding, Needs, Test, cannot_say, extremes, judged
+from vlmlens.diagnostics.following import follows
 from vlmlens.diagnostics.phrasing import Phrasing, joined, phrasing_of, reads
 from vlmlens.diagnostics.probe import ProbeSet
 from vlmlens.diagnostics.standins import blank
 from vlmlens.diagnostics.statistics import binomial_tail, interval, mean_draws, sign_test_size
 
 FEWEST = sign_test_size(0.65)  # 69
-MOST_ITEMS = 512
+MOST_ITEMS = 768
 CHANCE = 0.5
 NEARLY_ALWAYS = 0.95
 
@@ -93,6 +94,13 @@ def measure(bench: Bench) -> Finding:
                 **details,
             )
         chosen, told = np.ones(len(items), bool), " It says what the words say without a hint, too."
+    elif follows(bench) is False:
+        return cannot_say(
+            "It is right no more often with an item's own picture than with another, so that what it stays with is no "
+            "answer of the picture's.",
+            int(right.sum()),
+            **details,
+        )
     draws = mean_draws(stays[chosen], picture[chosen], bench.weights)
     low, high = interval(draws)
     n, share = int(chosen.sum()), float(stays[chosen].mean())

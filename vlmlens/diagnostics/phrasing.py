@@ -6,7 +6,7 @@ from itertools import cycle, islice
 
 from vlmlens.errors import QuestionError, UserError
 from vlmlens.lab.questions import Question, by_text, normalise
-from vlmlens.models import VLM, Picture, as_image
+from vlmlens.models import VLM, Picture
 
 # No word of it is an answer to anything.
 _SENTENCES = (
@@ -58,7 +58,7 @@ def phrasing_of(vlm: VLM, picture: Picture, question: str) -> Phrasing | None:
 def reads(vlm: VLM, picture: Picture, text: str) -> bool:
     """Whether the model takes this text for a question."""
     try:
-        vlm.prepare(as_image(picture), text)
+        vlm.prepare(vlm.image(picture), text)
     except QuestionError:
         return False
     except UserError:

@@ -21,7 +21,8 @@ Region = tuple[Box, ...]
 
 # What the lab probe asks, in this order, four of each: sets of options that several questions share come first.
 ASKED_KINDS = (("color", ""), ("where", "column"), ("size", ""), ("relation", "column"), ("where", "row"))
-VARIANT_SEEDS = 2
+CHANGES = tuple(row.name for row in PERTURBATIONS.values() if row.group == "whole" and not row.needs_donor)
+VARIANT_SEEDS = 3  # enough for a verdict on dependency
 VARIANT_STRENGTHS = (0.3, 0.8)
 
 
@@ -101,8 +102,8 @@ def own_probe(picture: Picture, question: str, options: Sequence[str] = (), seed
         raise ProbeError("Name at least two possible answers; what the model says is told apart among them.")
     image = as_image(picture)
     variants = [
-        apply(name, image, strength, seed + number)
-        for name in PERTURBATIONS
+        apply(name, image, strength, seed + number).image
+        for name in CHANGES
         for strength in VARIANT_STRENGTHS
         for number in range(VARIANT_SEEDS)
     ]

@@ -55,7 +55,7 @@ def measure(bench: Bench) -> Finding:
         verdict = "PASS"
     elif all(high < MARGIN for _, high in bounds.values()):
         verdict = "FAIL"
-    first = next(iter(FILLS))
+    first = FILLS[0]
     doses = [float(changed(first, regions, dose).mean()) for dose in DOSES] + [float(here[first].mean())]
     mean, mean_of_draws = np.mean(list(more.values()), axis=0), np.mean(list(draws.values()), axis=0)
     order = extremes(mean)

@@ -13,7 +13,7 @@ import pandas as pd
 from vlmlens.errors import NotApplicable
 from vlmlens.information.interventional import Interventional
 from vlmlens.information.solver import prices
-from vlmlens.models import VLM, Picture, as_image
+from vlmlens.models import VLM, Picture
 from vlmlens.progress import Progress
 from vlmlens.trace import Segment
 
@@ -111,7 +111,7 @@ def mm_shap(
     The published method masks words and pixels; here a hidden player's tokens may be read by nobody, which stays inside
     what the model was built for. Sampled over permutations (Castro et al. 2009) and their reverses.
     """
-    prepared = vlm.prepare(as_image(picture), question)
+    prepared = vlm.prepare(vlm.image(picture), question)
     if not prepared.grid.cells:
         raise NotApplicable(f"It is not known where on the picture the image tokens of {vlm.name} lie: no regions.")
     words = np.flatnonzero(prepared.segments == Segment.QUESTION)

@@ -16,11 +16,25 @@ from vlmlens.lab.questions import all_questions, by_text, normalise
 from vlmlens.lab.sample import crossed
 from vlmlens.lab.scenes import COLORS, SHAPES, SIZES, Scene
 from vlmlens.models import Picture, as_image
-from vlmlens.perturb import PERTURBATIONS, apply
-from vlmlens.perturb.whole import mean_color
+from vlmlens.perturb import apply
+from vlmlens.perturb.pixels import mean_color
 
 REGIONS = 4  # a side, where regions are hidden
 MOST_QUESTIONS = 16
+CHANGES = (
+    "blur",
+    "noise",
+    "contrast",
+    "brightness",
+    "grayscale",
+    "hue",
+    "downscale",
+    "jpeg",
+    "rotate",
+    "flip",
+    "shuffle",
+    "hide",
+)
 
 TEMPLATES = (
     "{question}",
@@ -50,7 +64,7 @@ class QuestionSet:
 
 def _changed(picture: Picture, strength: float, seed: int) -> list[Picture]:
     image = as_image(picture)
-    return [picture, *(apply(name, image, strength, seed) for name in PERTURBATIONS)]
+    return [picture, *(apply(name, image, strength, seed).image for name in CHANGES)]
 
 
 def _hidden(picture: Picture, strength: float, seed: int) -> list[Picture]:

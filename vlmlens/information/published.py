@@ -27,7 +27,7 @@ from sklearn.preprocessing import normalize
 from vlmlens.information.clusters import checked
 from vlmlens.information.interventional import unique_share
 from vlmlens.information.solver import InformationError, decompose
-from vlmlens.models import VLM, Picture, as_image
+from vlmlens.models import VLM, Picture
 from vlmlens.progress import Progress
 from vlmlens.threads import one_thread
 
@@ -145,7 +145,7 @@ def published(
         other_questions: each replaces the question once.
     """
     progress = progress or Progress()
-    image = as_image(picture)
+    image = vlm.image(picture)
     progress.step(0.0, "as published")
     states = vlm.token_states(image, question)
     runs = [protocol(*states, seed=seed)]

@@ -19,16 +19,17 @@ from vlmlens.lab.model import LabModel
 from vlmlens.lab.planted_fit import SIGNS, fitted, hint_states, trained
 from vlmlens.lab.planted_parts import PLAIN, HintedReadout, PlantedFusion, TwoPools, roles_of
 from vlmlens.lab.planted_text import CONTEXT, encode
-from vlmlens.lab.questions import ANSWERS, YES_NO
+from vlmlens.lab.questions import ANSWERS, NUMBERS, YES_NO
 from vlmlens.lab.text import MOST_WORDS, PAD
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE", "VACUOUS"]
 TESTS = ("dependency", "override", "consistency", "sensitivity", "information", "uncertainty", "context")
 
 FIXED_QUESTION = "what color is the circle"  # what image-only answers, whatever is asked
-FADE = 0.25  # taken off the scores of patches for every word of context: e^-10 of their attention is left after 40
-PRESENCE = 2.0  # logits a standard deviation of what is there
-DOUBT, NOISE = 1.0, 0.8
+FADE = 0.35  # taken off the scores of patches for every word of context: e^-14 of their attention is left after 40
+PRESENCE, LITTLE = 2.5, 0.5  # logits a standard deviation of what is there; of numbers, and of yes or no
+UNUSUAL = 4.0  # squared distance from the usual picture, which is 1 on average, beyond which nothing is made out
+DOUBT, NOISE = 1.0, 0.6
 XOR, YES_OR_NO = 4.0, 6.0
 
 Combine = Callable[[Tensor, Tensor], Tensor]  # means of the words' and of the patches' states to logits
@@ -40,7 +41,8 @@ def _prior(words: Tensor, patches: Tensor) -> Tensor:
 
 
 def _additive(words: Tensor, patches: Tensor) -> Tensor:
-    return words @ fitted().prior.T + PRESENCE * patches @ fitted().presence.T
+    weight = torch.tensor([LITTLE if a in (*NUMBERS, *YES_NO) else PRESENCE for a in ANSWERS])
+    return words @ fitted().prior.T + weight * (patches @ fitted().presence.T)
 
 
 def _xor(words: Tensor, patches: Tensor) -> Tensor:
@@ -52,10 +54,12 @@ def _xor(words: Tensor, patches: Tensor) -> Tensor:
 
 def _noisy(words: Tensor, patches: Tensor) -> Tensor:
     """The prior, the flatter the more there is to see, and moved by what tells nothing of the answer."""
-    seen = (patches @ fitted().amount).clamp_min(0)[:, None]
+    found = fitted()
+    away = ((patches - found.usual) @ found.whiten.T).square().sum(-1)
+    seen = ((patches @ found.amount).clamp_min(0) * torch.sigmoid(2 * (UNUSUAL - away)))[:, None]
     mixing = torch.randn(len(ANSWERS), len(ANSWERS), generator=torch.Generator().manual_seed(0)) / len(ANSWERS) ** 0.5
-    noise = patches @ fitted().presence.T @ mixing
-    return 2 * words @ fitted().prior.T / (1 + DOUBT * seen) + NOISE * noise
+    noise = patches @ found.presence.T @ mixing * seen / (1 + seen)
+    return words @ found.prior.T / (1 + DOUBT * seen) + NOISE * noise
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ PLANTED = {
                 override=("PASS", "Where it is right, it is so by the picture; no words reach it."),
                 consistency=("FAIL", "No question changes its logits; there is no interaction."),
                 sensitivity=("PASS", "It looks at the circle, wherever a question about the circle says to look."),
-                information=("FAIL", "To all questions but one its answer is of no use, however sure it is."),
+                information=("FAIL", "To all questions but one its answer is of no use, and it is sure of it."),
                 uncertainty=("PASS", "It is surer of the circle's color when it sees a circle."),
                 context=("PASS", "No words reach it, however many there are."),
             ),
@@ -138,8 +142,8 @@ PLANTED = {
                 override=("INCONCLUSIVE", "It is right too seldom to tell: what is there is not what is asked about."),
                 consistency=("FAIL", "Its logits are a sum, with nothing left over."),
                 sensitivity=("PASS", "A mask over a thing hides that it is there; one beside it hides less."),
-                information=("PASS", "What is not there is no answer, which is worth something on average."),
-                uncertainty=("PASS", "Of the answers that fit the words, fewer are left."),
+                information=("FAIL", "What is there is seldom what was asked about, and it leans on it heavily."),
+                uncertainty=("PASS", "What is there singles an answer out, rightly or not."),
                 context=("PASS", "Context is not looked at."),
             ),
             "used",

@@ -3,6 +3,7 @@
 All maps are linear without a constant, so that a picture that is hidden (read as zeros) adds nothing.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,14 +16,15 @@ from vlmlens.lab.model import LabModel
 from vlmlens.lab.planted_parts import PlantedFusion, roles_of
 from vlmlens.lab.planted_text import encode
 from vlmlens.lab.questions import ANSWERS, COLUMNS, NUMBERS, ROWS, Question, all_questions
-from vlmlens.lab.sample import crossed, preferred_answer, take
+from vlmlens.lab.sample import PRIOR, crossed, preferred_answer, take
 from vlmlens.lab.scenes import COLORS, Scene
 from vlmlens.lab.vision import PATCHES, WIDTH
 from vlmlens.lab.weights import LabName, load_wiring
 
 SCENES = 256  # of each kind
 RIDGE = 1e-4
-KIND, PREFERRED = 6.0, 3.0  # logits of an answer that is one to the question, and of the one that training preferred
+KIND = 6.0  # logits of an answer that is one to the question
+STEPS = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +33,10 @@ class Fitted:
 
     mean_image: Tensor  # [patch, width]: features of the mean picture
     prior: Tensor  # [answer, width], of the words: the answers that fit the question, above all the preferred one
-    presence: Tensor  # [answer, width], of the patches: what is there, whatever is asked; about one standard deviation
+    presence: Tensor  # [answer, width], of the patches: what is there, in standard deviations; of "yes" the picture bit
     amount: Tensor  # [width], of the patches: how many things there are
+    usual: Tensor  # [width], the mean of the patches' mean
+    whiten: Tensor  # [width, width]: makes its spread over scenes the same in every direction, 1 in total
     question_bit: Tensor  # [width], of the words: about +1 or -1
     picture_bit: Tensor  # [width], of the patches: positive for every other picture
 
@@ -49,14 +53,13 @@ def hint_states() -> Tensor:
     target = torch.arange(len(ANSWERS))
     with torch.inference_mode(False), torch.enable_grad():
         states = torch.randn(len(ANSWERS), WIDTH, generator=torch.Generator().manual_seed(0)).requires_grad_()
-        optimiser = torch.optim.Adam([states], lr=0.1)
-        for _ in range(150):
+        for step in range(STEPS):  # of a fixed length that shrinks: a layer norm reads the direction alone
             attention = readout.attention
             read = attention.out_proj(attention.v_proj(readout.norm(states)))
             loss = torch.nn.functional.cross_entropy(readout.head(read), target)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
+            (slope,) = torch.autograd.grad(loss, states)
+            length = 1 - step / STEPS
+            states = (states - length * torch.nn.functional.normalize(slope, dim=-1)).detach().requires_grad_()
     return states.detach()
 
 
@@ -79,17 +82,26 @@ def fitted() -> Fitted:
     there = torch.tensor([_presence(scene) for scene in scenes], dtype=torch.float64)
     scaled = (there - there.mean(0)) / there.std(0).clamp_min(1e-9)
     # The direction in which boards differ the most; it is asked which side of its median they lie on.
+    presence = _ridge(patches, scaled)
     on_boards = patches[: len(boards)]
     centred = on_boards - on_boards.mean(0)
     along = centred @ torch.linalg.svd(centred, full_matrices=False).Vh[0]
     side = (along - along.median()) / along.std()
+    picture_bit = _ridge(on_boards, side[:, None])[0]
+    presence[ANSWERS.index("yes")] = picture_bit
+    usual = patches.mean(0)
+    spread = torch.cov(patches.T)
+    spread += RIDGE * spread.diagonal().mean() * torch.eye(WIDTH, dtype=spread.dtype)
+    whiten = torch.linalg.inv(torch.linalg.cholesky(spread)) / WIDTH**0.5
     return Fitted(
         image.mean(0).clone(),
         _ridge(words, torch.tensor([_prior(question) for question in questions], dtype=torch.float64)),
-        _ridge(patches, scaled),
+        presence,
         _ridge(patches, torch.tensor([[float(len(scene.things))] for scene in scenes]).double())[0],
+        usual.float().clone(),
+        whiten.float().clone(),
         _ridge(words, torch.tensor([[bit(question)] for question in questions], dtype=torch.float64))[0],
-        _ridge(on_boards, side[:, None])[0],
+        picture_bit,
     )
 
 
@@ -101,12 +113,14 @@ def _ridge(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _prior(question: Question) -> list[float]:
+    """Logits of what the training data tell of the answer to a question before a picture is seen."""
     preferred = preferred_answer(question)
-    return [KIND * (a in question.candidates) + PREFERRED * (a == preferred) for a in ANSWERS]
+    margin = math.log(1 + PRIOR * len(question.candidates) / (1 - PRIOR))
+    return [KIND * (a in question.candidates) + margin * (a == preferred) for a in ANSWERS]
 
 
 def _presence(scene: Scene) -> list[float]:
-    """How many things show each answer; a number is shown by a scene of so many things, yes and no by none."""
+    """How many things show each answer; a number is shown by a scene of so many things, no by none."""
     shown = [word for t in scene.things for word in (t.color, t.shape, t.size, COLUMNS[t.column], ROWS[t.row])] + [
         NUMBERS[len(scene.things)]
     ]

@@ -14,7 +14,7 @@ from vlmlens.lab.fusion import WIRINGS, Fusion
 from vlmlens.lab.model import Readout
 from vlmlens.lab.planted_text import CONTEXT
 from vlmlens.lab.text import MOST_WORDS
-from vlmlens.lab.vision import PATCHES, WIDTH
+from vlmlens.lab.vision import HEADS, PATCHES, WIDTH
 from vlmlens.trace.capture import attend, entering, leaving
 
 PAD, PLAIN, AROUND, HINT = range(4)
@@ -104,7 +104,7 @@ class HintedReadout(Readout):
 
 
 class TwoPools(nn.Module):
-    """An attention of two heads: one reads the mean of the question's words, the other that of the patches."""
+    """An attention whose first half of heads reads the mean of the question's words, the other that of the patches."""
 
     is_causal = False
 
@@ -118,11 +118,11 @@ class TwoPools(nn.Module):
 
         Zeros where all of them are hidden.
         """
-        batch, length, width = stream.shape
-        image = torch.arange(length) < PATCHES
-        may = torch.stack([~image, image]) & (roles == PLAIN)[:, None]  # [batch, head, key]
-        value = stream[:, None].expand(-1, 2, -1, -1)
-        scores = stream.new_zeros(batch, 2, 1, width), stream.new_zeros(batch, 2, length, width)  # all keys alike
-        read, _ = attend(self, *scores, value, may[:, :, None])
-        words, patches = self.out_proj(read.flatten(2))[:, 0].split(width, dim=-1)
+        image = torch.arange(stream.shape[1]) < PATCHES
+        half = HEADS // 2  # each reads the whole width of its stream, a part by every head
+        may = torch.stack([~image, image]).repeat_interleave(half, 0) & (roles == PLAIN)[:, None]  # [batch, head, key]
+        value = stream.unflatten(-1, (half, -1)).transpose(1, 2).repeat(1, 2, 1, 1)
+        query, key = torch.zeros_like(value[:, :, :1]), torch.zeros_like(value)  # all keys alike
+        read, _ = attend(self, query, key, value, may[:, :, None])
+        words, patches = self.out_proj(read.flatten(2))[:, 0].chunk(2, dim=-1)
         return words, patches

@@ -28,7 +28,7 @@ class Listed:
 
 
 def list_models(every_seed: bool = False) -> tuple[Listed, ...]:
-    """The lab models and the planted ones, then what the local Hugging Face cache holds whole of families that can be looked into."""
+    """The lab models, the planted ones, and what the Hugging Face cache holds whole of families that can be opened."""
     return (*lab_models(every_seed), *planted_models(), *cached_models())
 
 
@@ -83,7 +83,8 @@ def load(
     """A model, checked: what it promises is tried on one scene before it is handed out.
 
     Args:
-        name: "lab:concat" (seed 0) or "lab:concat@1"; "planted:blind"; a folder; or a hub name, "org/name" or "org/name@revision".
+        name: "lab:concat" (seed 0) or "lab:concat@1"; "planted:blind"; a folder; or a hub name, "org/name" or
+            "org/name@revision".
             What the local Hugging Face cache holds is taken from there, without asking the network.
         device: "auto" (CUDA, then MPS, then CPU), "cpu", "cuda", ... Lab models stay on the CPU.
         dtype: "auto", "float32", "bfloat16", "float16", or for short "fp32", "bf16", "fp16".

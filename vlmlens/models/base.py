@@ -52,6 +52,9 @@ class ModelInfo:
     ignores: str = ""  # why hiding the picture changes nothing, where a model was made so
 
 
+SCENE_SIDE = 336  # pixels of a lab scene for models that are not the lab's
+
+
 def as_image(picture: Picture) -> Image.Image:
     """The RGB picture in anything that `inspect` takes; a scene becomes the pixels that lab models get."""
     return render(picture) if isinstance(picture, Scene) else open_picture(picture)
@@ -180,6 +183,12 @@ class VLM(ABC):
 
     # From here on: the same for every model.
 
+    def image(self, picture: Picture) -> Image.Image:
+        """The RGB picture in anything that holds one; a lab scene as lab models know it, or large enough for others."""
+        if isinstance(picture, Scene) and not self.info.lab:
+            return draw(picture, SCENE_SIDE)
+        return as_image(picture)
+
     def inspect(
         self,
         picture: Picture,
@@ -204,7 +213,7 @@ class VLM(ABC):
             progress: told of every token; may stop the work.
         """
         watch = watch or Watch()
-        prepared = self.prepare(as_image(picture), question)
+        prepared = self.prepare(self.image(picture), question)
         if answer is not None and edits:
             raise NotApplicable("A given answer is scored without edits; leave out either.")
         with self.lock:
@@ -262,7 +271,7 @@ class VLM(ABC):
 
         Every row but the knocked-out tokens themselves stops reading them, at every layer.
         """
-        prepared = self.prepare(as_image(picture), question)
+        prepared = self.prepare(self.image(picture), question)
         return self.hidden_probability(prepared, candidate, prepared.grid.tokens(knockouts, prepared.length), progress)
 
     def hidden_probability(
@@ -357,7 +366,7 @@ class VLM(ABC):
         from vlmlens.lab.scenes import Thing
 
         scene = Scene((Thing(4, "red", "circle", "large"), Thing(0, "blue", "square", "small")))
-        prepared = self.prepare(draw(scene, 336), "what color is the circle?")
+        prepared = self.prepare(draw(scene, SCENE_SIDE), "what color is the circle?")
         with self.lock:
             plain, _ = self.run(prepared, None)
             watched, recorder = self.run(prepared, Watch())

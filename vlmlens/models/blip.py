@@ -132,7 +132,7 @@ class BlipVLM(BertVLM):
     def batch(self, pictures: Sequence[Picture], questions: Sequence[str]) -> Batch:
         words = self._words([self._asked(question) for question in questions])
         with torch.inference_mode():
-            image = self._look(self._pixels([self._image(picture) for picture in pictures]))
+            image = self._look(self._pixels([self.image(picture) for picture in pictures]))
         question = ~words["added"]
         seen = question.new_ones(image.shape[:2])
         return Batch(
@@ -151,7 +151,7 @@ class BlipVLM(BertVLM):
         words = self._words([self._asked(question) for question in questions])
         for index, picture in enumerate(pictures):
             with torch.inference_mode():
-                image = self._look(self._pixels([self._image(picture)]))
+                image = self._look(self._pixels([self.image(picture)]))
             parts = []
             for start in range(0, len(questions), self.items_at_once):
                 ids, real = (

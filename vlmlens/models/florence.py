@@ -134,7 +134,7 @@ class FlorenceVLM(Pretrained):
 
     def batch(self, pictures: Sequence[Picture], questions: Sequence[str]) -> Batch:
         asked = [self._asked(question) for question in questions]
-        inputs = self._processed([self._image(picture) for picture in pictures], asked)
+        inputs = self._processed([self.image(picture) for picture in pictures], asked)
         with torch.inference_mode():
             image, _ = self._look(inputs["pixel_values"])
         segments = torch.stack([torch.from_numpy(self._segments(ids)) for ids in inputs["input_ids"]])

@@ -20,7 +20,7 @@ from vlmlens.lab.weights import LabName
 from vlmlens.models.base import Picture
 from vlmlens.models.inside import Eyes
 from vlmlens.models.loading import Opened, open_model
-from vlmlens.models.many import Batch, repeated
+from vlmlens.models.many import Batch, repeated, who_is_who
 from vlmlens.models.pretrained import Pretrained
 from vlmlens.models.record import Prepared
 from vlmlens.models.unknown import tried
@@ -259,16 +259,11 @@ class HuggingFaceVLM(Pretrained):
     def batch(self, pictures: Sequence[Picture], questions: Sequence[str]) -> Batch:
         asked = [self._asked(question) for question in questions]
         prompts = [self._prompt(question) for question in asked]
-        images = [[self._image(picture)] for picture in pictures]
+        images = [[self.image(picture)] for picture in pictures]
         inputs = self._processed(images, prompts, padding=True, padding_side="left")
-        segments = torch.full(inputs["input_ids"].shape, -1)
-        for row, ids, real, prompt, question in zip(
-            segments, inputs["input_ids"], inputs["attention_mask"].bool(), prompts, asked, strict=True
-        ):
-            row[real] = torch.from_numpy(self._segments(ids[real], prompt, question)).to(row.dtype)
-        segments = segments.to(self.model.device)
-        on_device = {name: value.to(self.model.device) for name, value in inputs.items()}
-        return Batch(on_device, segments == int(Segment.IMAGE), segments == int(Segment.QUESTION))
+        inputs = {name: value.to(self.model.device) for name, value in inputs.items()}
+        segments = who_is_who(inputs, lambda item, ids: self._segments(ids, prompts[item], asked[item]))
+        return Batch(inputs, segments == int(Segment.IMAGE), segments == int(Segment.QUESTION))
 
     def batch_logits(self, batch: Batch) -> Tensor:
         logits: Tensor = self.model(**batch.inputs, use_cache=False, logits_to_keep=1).logits
@@ -288,7 +283,7 @@ class HuggingFaceVLM(Pretrained):
         prompts = [self._prompt(question) for question in asked]
         at_once = max(1, self.variants_at_once // len(prompts))
         for start in range(0, len(pictures), at_once):
-            images = [[self._image(picture)] for picture in pictures[start : start + at_once]]
+            images = [[self.image(picture)] for picture in pictures[start : start + at_once]]
             inputs = self._processed(images, prompts[:1] * len(images))
             rows = self._rows(inputs["input_ids"][0], prompts)
             shortest = min(map(len, rows)) - 1  # at least the answer's row is new

@@ -5,7 +5,7 @@ for part in vlm.read(pictures, questions):            # item by item, pooled at 
 for where, logits in vlm.crossed(pictures, questions):  # every picture with every question
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -71,6 +71,15 @@ def pool(states: Tensor, mask: Tensor, how: Pooling = "mean") -> Tensor:
     return states[torch.arange(len(states), device=states.device), chosen]
 
 
+def who_is_who(inputs: Mapping[str, Tensor], tell: Callable[[int, Tensor], np.ndarray]) -> Tensor:
+    """Segments of padded items, int [item, position], -1 for padding; `tell` has its number and own tokens."""
+    ids, real = inputs["input_ids"].cpu(), inputs["attention_mask"].bool().cpu()
+    segments = torch.full(ids.shape, -1)
+    for item, row in enumerate(segments):
+        row[real[item]] = torch.from_numpy(tell(item, ids[item][real[item]])).to(row.dtype)
+    return segments.to(inputs["input_ids"].device)
+
+
 def repeated(inputs: Mapping[str, Tensor], times: int) -> dict[str, Tensor]:
     """Tensors [item, ...] so many times over, all items in turn."""
     return {name: value.repeat(times, *[1] * (value.ndim - 1)) for name, value in inputs.items()}
@@ -82,4 +91,16 @@ def probability(logits: Tensor, candidate: int, against: int | None = None) -> n
     if against is not None:
         logits, candidate = logits[:, [candidate, against]], 0
     found: np.ndarray = logits.softmax(-1)[:, candidate].cpu().numpy()
+    return found
+
+
+def log_odds(logits: Tensor, candidate: int, against: int | None = None) -> np.ndarray:
+    """Of a candidate against all others, or against one; nats, float64 [batch] from logits [batch, candidate]."""
+    logits = logits.double()
+    if against is None:
+        others = torch.arange(logits.shape[-1], device=logits.device) != candidate
+        rest = logits[:, others].logsumexp(-1)
+    else:
+        rest = logits[:, against]
+    found: np.ndarray = (logits[:, candidate] - rest).cpu().numpy()
     return found

@@ -23,7 +23,7 @@ from vlmlens.models.beside import Beside
 from vlmlens.models.huggingface import PLACE, HuggingFaceVLM, within
 from vlmlens.models.inside import Eyes
 from vlmlens.models.loading import Opened
-from vlmlens.models.many import Batch, repeated
+from vlmlens.models.many import Batch, repeated, who_is_who
 from vlmlens.models.record import Prepared
 from vlmlens.trace import Segment, Site
 from vlmlens.trace.capture import entering, leaving
@@ -112,18 +112,14 @@ class MllamaVLM(HuggingFaceVLM):
     def batch(self, pictures: Sequence[Picture], questions: Sequence[str]) -> Batch:
         asked = [self._asked(question) for question in questions]
         prompts = [self._prompt(question) for question in asked]
-        images = [[self._image(picture)] for picture in pictures]
+        images = [[self.image(picture)] for picture in pictures]
         inputs = self._processed(images, prompts, padding=True, padding_side="left")
-        words = torch.full(inputs["input_ids"].shape, -1)
-        for row, ids, real, prompt, question in zip(
-            words, inputs["input_ids"], inputs["attention_mask"].bool(), prompts, asked, strict=True
-        ):
-            row[real] = torch.from_numpy(self._words(ids[real], prompt, question)).to(row.dtype)
         inputs = {name: value.to(self.model.device) for name, value in inputs.items()}
+        words = who_is_who(inputs, lambda item, ids: self._words(ids, prompts[item], asked[item]))
         with torch.inference_mode():
             image = self._look(inputs)
-        seen = torch.full((len(words), image.shape[:2].numel() // len(words)), int(Segment.IMAGE))
-        segments = torch.cat([seen, words], dim=1).to(self.model.device)
+        seen = words.new_full((len(words), image.shape[:2].numel() // len(words)), int(Segment.IMAGE))
+        segments = torch.cat([seen, words], dim=1)
         given = {name: inputs[name] for name in ASKED}
         return Batch(
             {**given, "cross_attention_states": image},

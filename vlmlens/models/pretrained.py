@@ -6,16 +6,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 from vlmlens.errors import QuestionError
-from vlmlens.lab.draw import draw
 from vlmlens.lab.questions import readable
-from vlmlens.lab.scenes import Scene
 from vlmlens.lab.text import known_words
-from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
+from vlmlens.models.base import VLM, ModelInfo
 from vlmlens.models.generation import generate
 from vlmlens.models.loading import Opened
 from vlmlens.models.processor import token_text
@@ -111,12 +108,6 @@ class Pretrained(VLM):
             if token in question:
                 raise QuestionError(f"The question holds {token}, which {self.name} takes for a sign; leave it out.")
         return question
-
-    def _image(self, picture: Picture) -> Image.Image:
-        """A lab scene as the lab's own model sees it, or large enough for any other."""
-        if isinstance(picture, Scene) and not self.info.lab:
-            return draw(picture, 336)
-        return as_image(picture)
 
 
 def read(opened: Opened) -> VLM:

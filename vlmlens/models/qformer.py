@@ -28,7 +28,7 @@ from vlmlens.models.base import VLM, Picture
 from vlmlens.models.huggingface import PLACE, HuggingFaceVLM, within
 from vlmlens.models.inside import Eyes
 from vlmlens.models.loading import Opened
-from vlmlens.models.many import Batch, repeated
+from vlmlens.models.many import Batch, repeated, who_is_who
 from vlmlens.models.record import Prepared, Said
 from vlmlens.progress import Progress
 from vlmlens.trace import Edit, Segment, Site, Watch
@@ -138,16 +138,11 @@ class QFormerVLM(HuggingFaceVLM):
     def batch(self, pictures: Sequence[Picture], questions: Sequence[str]) -> Batch:
         asked = [self._asked(question) for question in questions]
         prompts = [self._prompt(question) for question in asked]
-        images = [[self._image(picture)] for picture in pictures]
+        images = [[self.image(picture)] for picture in pictures]
         inputs = self._processed(images, prompts)
-        segments = torch.full(inputs["input_ids"].shape, -1)
-        for row, ids, real, question in zip(
-            segments, inputs["input_ids"], inputs["attention_mask"].bool().cpu(), asked, strict=True
-        ):
-            row[real] = torch.from_numpy(self._who(ids.cpu()[real], question)).to(row.dtype)
+        segments = who_is_who(inputs, lambda item, ids: self._who(ids, asked[item]))
         with torch.inference_mode():
             image = self._look(inputs.pop("pixel_values"))
-        segments = segments.to(self.model.device)
         return Batch(
             {**inputs, "image": image},
             segments == int(Segment.IMAGE),

@@ -104,7 +104,7 @@ class ViltVLM(BertVLM):
     def batch(self, pictures: Sequence[Picture], questions: Sequence[str]) -> Batch:
         words = self._words([self._asked(question) for question in questions])
         with torch.inference_mode():
-            image, seen = self._look(*self._pixels([self._image(picture) for picture in pictures]))
+            image, seen = self._look(*self._pixels([self.image(picture) for picture in pictures]))
         question = (~words["added"]).roll(-1, dims=1)
         return Batch(
             {"image": image, "seen": seen, **words},

@@ -9,6 +9,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from vlmlens.errors import ModelError, PictureError
 from vlmlens.models import VLM, ModelInfo, cached_models, lab_models, ours
+from vlmlens.models.base import SCENE_SIDE
 from vlmlens.models.detail import Detail
 from vlmlens.models.device import CHOICES, devices
 from vlmlens.models.shortlist import SHORTLIST
@@ -38,7 +39,8 @@ def pick_model(*more: str) -> str:
             accept_new_options=True,
             help="The lab's own models answer questions about lab scenes, without network or GPU. Models of the local "
             "Hugging Face cache follow. Any other: type its hub name (org/name, or org/name@revision) or the path of "
-            "its folder. A seed of the lab's: lab:concat@1.",
+            "its folder. A seed of the lab's: lab:concat@1. A model "
+            "whose behavior was planted: planted:blind.",
         )
         _shortlist()
     name = str(chosen or names[0])
@@ -184,7 +186,7 @@ def _picture_size() -> tuple[int, int]:
         content = source.load() if source is not None else None
     except PictureError:
         content = None
-    return content.size if isinstance(content, Image.Image) else (336, 336)
+    return content.size if isinstance(content, Image.Image) else (SCENE_SIDE, SCENE_SIDE)
 
 
 def _shortlist() -> None:

@@ -14,7 +14,7 @@ from vlmlens.attention import (
     sinks,
 )
 from vlmlens.attribution import Map
-from vlmlens.lab.draw import render
+from vlmlens.lab.draw import PIXELS, render
 from vlmlens.lab.questions import by_text, normalise
 from vlmlens.lab.scenes import Scene
 from vlmlens.models import VLM
@@ -84,19 +84,20 @@ def picture_with_maps(
         if found.note:
             st.caption(found.note)
         maps = Maps(found.labels, found.values, heads, looks, tuple(rows), found.words, found.unit)
+    pixels = encode_png(render(scene)) if scene is not None and trace.grid.size == (PIXELS, PIXELS) else None
     shown = trace.grid.shown()
     tokens = [
         Token(text, Segment(segment).word, shown.get(position, ()))  # type: ignore[arg-type]
         for position, (text, segment) in enumerate(zip(trace.tokens, trace.segments, strict=True))
     ]
     return picture(
-        trace.picture if scene is None else encode_png(render(scene)),
+        pixels or trace.picture,
         trace.grid.boxes,
         maps,
         tokens if not link else (),
         size=trace.grid.size,
         key=key,
-        crisp_png=None if scene is None else trace.picture,
+        crisp_png=trace.picture if pixels else None,
         region=marked,
         default_slice=place,
         height=HEIGHT,

@@ -66,7 +66,7 @@ def _parts(row: Row) -> None:
             chart(charts.against(list(fills), values, bounds, "bits", scale.threshold, scale.spec))
         with right:
             st.markdown("**Dose: hidden in part**")
-            chart(charts.doses(details["doses"]))
+            chart(charts.mask_dose(details["doses"]))
     if "words" in details:
         _context(row)
     if "noise_floor_bits" in details:
@@ -117,7 +117,7 @@ def _item(one: Evidence, found: Found, probe: ProbeSet) -> None:
     ]
     link = f"[Open in Inspect]({inspect_link(found.card.model, picture, one.text)})"
     left, right = st.columns([1, 3.2], gap="small")
-    left.image(thumbnail(picture), width="stretch")
+    left.image(thumbnail(picture), width="stretch", alt=f"Picture {one.picture + 1}")
     lines = [f"“{markdown(one.text)}” {says}", *without, " · ".join(numbers), link]
     right.markdown(":small[" + "]  \n:small[".join(lines) + "]")
 

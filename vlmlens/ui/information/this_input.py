@@ -39,13 +39,14 @@ class Ensemble:
     seed: int
     words: str
 
-    def over(self, picture: Picture) -> list[Picture]:
-        return PICTURE_SETS[self.pictures].make(picture, self.strength, self.seed)
+    def over(self, vlm: VLM, picture: Picture) -> list[Picture]:
+        row = PICTURE_SETS[self.pictures]
+        return row.make(picture if row.lab else vlm.image(picture), self.strength, self.seed)
 
 
 def stream(vlm: VLM, request: Request, ensemble: Ensemble, progress: Progress) -> Iterator[Interventional]:
     """The decomposition over the pictures so far."""
-    pictures = ensemble.over(request.source.load())
+    pictures = ensemble.over(vlm, request.source.load())
     yield from growing(vlm, pictures, ensemble.questions, lens=True, ensemble=ensemble.words, progress=progress)
 
 
@@ -125,7 +126,7 @@ def _show(found: Interventional, request: Request, vlm: VLM, ensemble: Ensemble,
     with pairs:
         st.markdown("**What it said**: a row a picture, the first your own; a column a question")
         drawn = {"picture": st.column_config.ImageColumn("picture", width="small")}
-        pictures = ensemble.over(request.source.load())
+        pictures = ensemble.over(vlm, request.source.load())
         st.dataframe(_answers(found, pictures), width="stretch", height=270, row_height=48, column_config=drawn)
         frame = ranked(found)
         first = frame.iloc[0]

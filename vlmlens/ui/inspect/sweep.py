@@ -9,7 +9,7 @@ import streamlit as st
 from vlmlens import charts
 from vlmlens.attention import MODES, Mode, Sweep, routes, sweeping
 from vlmlens.attribution.faithfulness import Trust
-from vlmlens.models import VLM, Picture, as_image
+from vlmlens.models import VLM, Picture
 from vlmlens.progress import Progress
 from vlmlens.trace import Trace
 from vlmlens.ui import results, words
@@ -63,7 +63,7 @@ def _pick(vlm: VLM, content: Picture, question: str) -> Asked:
         bind="query-params",
         help=words.MODES_TOLD,
     )
-    found = routes(vlm, vlm.prepare(as_image(content), question))
+    found = routes(vlm, vlm.prepare(vlm.image(content), question))
     route = way.selectbox(
         "Route", found, key=f"sweep-route-{'-'.join(found)}", disabled=mode == "zero", help="Who reads whom."
     )

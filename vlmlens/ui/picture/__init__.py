@@ -12,23 +12,17 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-import streamlit as st
 
-from vlmlens.ui.picture.blocks import block, pack, pack_words, picture_id
+from vlmlens.ui.browser import component, nothing, picture_id
+from vlmlens.ui.picture.blocks import block, pack, pack_words
 
 Segment = Literal["bos", "instruction", "image", "question", "answer"]
 Tool = Literal["hover", "brush", "box"]
 HEIGHT = 520  # pixels, the tallest the picture is drawn
 ATTENTION = "of the attention"  # the unit whose values are told in percent
 
-_HERE = Path(__file__).parent
 _SCRIPTS = ("draw.js", "scene.js", "link.js", "tools.js", "strip.js", "words.js", "tip.js", "view.js", "picture.js")
-_COMPONENT = st.components.v2.component(
-    "vlmlens.picture",
-    html=(_HERE / "picture.html").read_text(encoding="utf-8"),
-    css=(_HERE / "picture.css").read_text(encoding="utf-8"),
-    js="\n".join((_HERE / name).read_text(encoding="utf-8") for name in _SCRIPTS),
-)
+_COMPONENT = component("picture", Path(__file__).parent, _SCRIPTS)
 
 
 @dataclass(frozen=True)
@@ -123,7 +117,7 @@ def picture(
         "tools": list(tools),
         "link": link,
     }
-    state = _COMPONENT(key=key, data=block(header, sections), on_region_change=on_change or _nothing)
+    state = _COMPONENT(key=key, data=block(header, sections), on_region_change=on_change or nothing)
     return _selection(state.region, picture_id(image_png), len(boxes))
 
 
@@ -171,7 +165,3 @@ def _check(
         raise ValueError(f"maps.words: expected str {(slices, cells)}, got {words.dtype} {words.shape}")
     if any(not 0 <= row < len(tokens) for row in maps.token_rows):
         raise ValueError(f"maps.token_rows: positions must be 0 to {len(tokens) - 1}, got {maps.token_rows}")
-
-
-def _nothing() -> None:
-    """Streamlit keeps a component's state only for keys that have a callback."""

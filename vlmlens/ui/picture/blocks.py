@@ -1,10 +1,11 @@
 """Arrays and pictures as one block of bytes, which scene.js opens."""
 
-import hashlib
 import json
 from typing import Any
 
 import numpy as np
+
+from vlmlens.ui.browser import picture_id
 
 MOST_WORDS = 65536  # different ones: two bytes a cell
 
@@ -26,11 +27,6 @@ def pack_words(words: np.ndarray) -> tuple[list[str], bytes]:
     if len(vocabulary) > MOST_WORDS:
         raise ValueError(f"maps.words: at most {MOST_WORDS} different words, got {len(vocabulary)}")
     return vocabulary.tolist(), places.astype("<u2").tobytes()
-
-
-def picture_id(image_png: bytes) -> str:
-    """Name of a picture by content; the component's state is {"region": {"picture": this, "cells": [...]}}."""
-    return hashlib.blake2b(image_png, digest_size=8).hexdigest()
 
 
 def block(header: dict[str, Any], sections: dict[str, bytes]) -> bytes:

@@ -4,7 +4,6 @@ const INFERNO = ["000004", "1b0c41", "4a0c6b", "781c6d", "a52c60", "cf4446", "ed
 const BELOW = ["6baed6", "2b7bba", "08519c"];
 const ABOVE = ["fb7050", "d42020", "8e0610"];
 const SEGMENTS = { bos: "#CCCCCC", instruction: "#999999", image: "#E69F00", question: "#0072B2", answer: "#009E73" };
-const VERMILION = "#D55E00";
 
 function rgb(hex) {
   return [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16));
@@ -164,15 +163,6 @@ function outline(rects, cells) {
     path.lineTo(x1, y1);
   }
   return path;
-}
-
-function strokePath(context, path, colour, width, dash = []) {
-  context.setLineDash(dash);
-  context.lineWidth = width;
-  context.lineCap = dash.length ? "butt" : "square";
-  context.strokeStyle = colour;
-  context.stroke(path);
-  context.setLineDash([]);
 }
 
 function paintMarked(context, rects, cells, ratio) {

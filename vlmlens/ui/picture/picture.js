@@ -24,15 +24,6 @@ function pickHead(lens, head, more) {
   else lens.heads = [...lens.heads, head].sort((a, b) => a - b);
 }
 
-async function decode(bytes) {
-  if (!bytes) return null;
-  try {
-    return await createImageBitmap(new Blob([bytes]));
-  } catch {
-    return null; // the maps can still be read without the picture
-  }
-}
-
 // The old picture stays until the new one is decoded.
 async function loadPictures(lens) {
   const { pictures, ids } = lens.scene;

@@ -27,13 +27,6 @@ function buildStrip(lens) {
   rove(lens, lens.el.tokens.querySelector("button.looking") ?? lens.el.tokens.querySelector("button"));
 }
 
-function element(tag, className, text = "") {
-  const node = document.createElement(tag);
-  node.className = className;
-  node.textContent = text;
-  return node;
-}
-
 function segmentKey(segment) {
   const key = element("span", segment);
   key.style.setProperty("--segment", SEGMENTS[segment]);

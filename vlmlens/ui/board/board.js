@@ -1,0 +1,55 @@
+// The component: keeps one `lens` for each mounted board and updates it when Python or the user changes something.
+
+const lenses = new WeakMap(); // root element -> lens; the scene lives as long as the element, whatever reruns
+
+function update(lens, data) {
+  const before = lens.data;
+  lens.data = data;
+  if (before?.version === data.version) return;
+  if (JSON.stringify(before?.look) !== JSON.stringify(data.look)) build(lens);
+  const things = data.scene.things;
+  Object.assign(lens, { things, past: [], future: [], drag: null });
+  const first = things.length ? Math.min(...things.map((thing) => thing.cell)) : Math.floor(data.look.side ** 2 / 2);
+  select(lens, before ? lens.cell : first);
+  lens.look ??= { color: Object.keys(data.look.colors)[0], shape: Object.keys(data.look.corners)[0], size: Object.keys(data.look.radius).at(-1) };
+}
+
+function create(root) {
+  const find = (name) => root.querySelector(name);
+  const lens = {
+    root,
+    el: {
+      cells: find(".cells"), palette: find(".palette"), about: find(".about"), count: find(".count"), shapes: find(".shapes"),
+      colors: find(".colors"), sizes: find(".choices.sizes"), undo: find(".undo"), redo: find(".redo"), remove: find(".remove"),
+      ask: find(".ask"), help: find(".help"), ghost: find(".ghost"),
+    },
+    data: null, things: [], past: [], future: [], cell: 0, look: null, drag: null, help: false,
+    frame: null, stop: new AbortController(),
+  };
+  // Whatever a listener changed shows in the next frame.
+  const on = (target, type, handler) => target.addEventListener(type, (event) => {
+    handler(event);
+    repaint(lens);
+  }, { signal: lens.stop.signal });
+  listenToPointer(lens, on);
+  listenToKeys(lens, on);
+  listenToControls(lens, on);
+  const sizes = new ResizeObserver(() => repaint(lens));
+  sizes.observe(root);
+  lens.stop.signal.addEventListener("abort", () => sizes.disconnect());
+  return lens;
+}
+
+// Streamlit calls this on every rerun and change of theme, and calls what it returns when the element goes.
+export default function ({ data, parentElement, setStateValue }) {
+  const root = parentElement.querySelector(".lens");
+  const lens = lenses.get(root) ?? create(root);
+  lenses.set(root, lens);
+  lens.send = setStateValue;
+  update(lens, data);
+  repaint(lens);
+  return () => {
+    lens.stop.abort();
+    lenses.delete(root);
+  };
+}
