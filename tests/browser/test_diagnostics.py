@@ -37,7 +37,7 @@ def test_a_person_runs_the_card_and_follows_its_evidence(app, page, new_page, wa
     scenes.fill("16")
     scenes.press("Enter")
     expect(page.get_by_text("What stands on the left has not been run.")).to_be_visible(timeout=20_000)
-    expect(page.get_by_text("information · 126 of 80 ~ too few")).to_be_visible()
+    expect(page.get_by_text("needs 126, has 80 ~ too few")).to_be_visible()
     page.get_by_role("button", name="Run the card").click()
     expect(page.get_by_text("Over 16 held-out lab scenes")).to_be_visible(timeout=60_000)
     ended(page, wait_idle)

@@ -13,7 +13,7 @@ from vlmlens.ui.words import markdown
 
 STYLE = """
 <style>
-.diag-row { display: grid; grid-template-columns: 7.6rem minmax(0, 1fr) minmax(8rem, 13rem) 10.2rem; gap: 0.8rem;
+.diag-row { display: grid; grid-template-columns: 6.9rem minmax(0, 1fr) minmax(8rem, 12rem) 10rem; gap: 0.7rem;
   align-items: center; font-size: 0.95rem; line-height: 1.3; }
 .diag-row p { margin: 0; }
 .diag-row .diag-said, .diag-row .diag-small { font-size: 0.84rem; opacity: 0.85; }

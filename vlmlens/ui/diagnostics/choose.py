@@ -120,7 +120,7 @@ def _pick_tests(probe: ProbeSet | None) -> None:
             if probe is not None:
                 supply = needs(name, probe)
                 shape = "✓" if supply.enough else "~ too few"
-                label += f" · {supply.items_needed} of {supply.items} {shape}"
+                label += f" :small[needs {supply.items_needed}, has {supply.items} {shape}]"
                 told += f" {supply.sentence()}"
             if name == "dependency":
                 told += " Measured with any of them: others mean nothing without it."
