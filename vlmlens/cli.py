@@ -264,6 +264,7 @@ def _diagnose(options: argparse.Namespace) -> None:
     else:
         print(card.text())
 
+
 def _perturb(options: argparse.Namespace) -> None:
     from vlmlens.perturb import Region, run, to_json
     from vlmlens.perturb.command import read_steps, write
