@@ -5,12 +5,15 @@ import json
 import re
 import zipfile
 from pathlib import Path
+from types import FunctionType
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import vlmlens
+from vlmlens.cli import main
 from vlmlens.diagnostics import TESTS, compare, lab_probe, run
 from vlmlens.errors import UserError
 from vlmlens.lab.draw import draw
@@ -18,7 +21,7 @@ from vlmlens.lab.sample import crossed
 from vlmlens.lab.scenes import Scene
 from vlmlens.picture import encode_png
 from vlmlens.progress import Cancelled, Progress
-from vlmlens.ui.diagnostics import drawer, files, wanted, work
+from vlmlens.ui.diagnostics import drawer, files, save, wanted, work
 from vlmlens.ui.source import Source
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -246,3 +249,22 @@ def test_a_run_that_was_stopped_goes_on_from_there():
     fresh = run(vlmlens.load("lab:concat"), probe, ["dependency", "information"], 5)
     assert json.dumps(found.card.to_dict()) == json.dumps(fresh.to_dict())
     assert kept.keys() < work._kept(vlm, probe).kept.keys()
+
+
+def test_the_lines_to_take_away_make_the_same_card(capsys):
+    wanted_card = wanted.Asked("lab:concat", wanted.Lab(12, 3), 5, ("dependency", "information"))
+    made: dict[str, Any] = {}
+    lines = compile(save.as_python(wanted_card), "lines", "exec")
+    FunctionType(lines, made)()
+    main(save.as_command(wanted_card).split()[1:])
+    printed = json.loads(capsys.readouterr().out.split("\n", 1)[1])
+    assert printed["tests"] == made["card"].to_dict()["tests"]
+    assert printed["diagnosis"] == made["card"].diagnosis.name
+
+
+def test_what_drives_the_context_test_is_what_was_said_with_the_filler():
+    vlm, probe = vlmlens.load("lab:concat"), lab_probe(0, 12, 6)
+    for one in run(vlm, probe, ["context"]).row("context").evidence:
+        trace = vlm.inspect(probe.pictures[one.picture], one.text)
+        among = [answer.text for answer in trace.answers if answer.text in probe.options[one.question]]
+        assert one.answer == among[0]

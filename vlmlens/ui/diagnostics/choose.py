@@ -8,7 +8,7 @@ from vlmlens.models import planted_models
 from vlmlens.ui.ask import pick_picture, pick_question
 from vlmlens.ui.diagnostics import files
 from vlmlens.ui.diagnostics import wanted as state
-from vlmlens.ui.diagnostics.work import probe_set
+from vlmlens.ui.diagnostics.work import OWN_SIDE, probe_set
 from vlmlens.ui.jobs import Pending
 from vlmlens.ui.models import hold, offered, pick_model
 from vlmlens.ui.request import Request
@@ -91,7 +91,10 @@ def _pick_own(request: Request) -> None:
         max_chars=1000,
         help="Separated by commas; of a lab question they are known.",
     )
-    st.caption("One picture with changed variants is weak evidence: what is found may hold for it alone.")
+    st.caption(
+        "One picture with changed variants is weak evidence: what is found may hold for it alone. "
+        f"A large one is brought to {OWN_SIDE} pixels first."
+    )
 
 
 def _read(request: Request) -> ProbeSet | None:

@@ -1,5 +1,9 @@
 """What drives a verdict: its parts as charts, and the items at both ends, each with a way into Inspect."""
 
+import os
+from collections import OrderedDict
+from collections.abc import Hashable
+from pathlib import Path
 from urllib.parse import quote
 
 import streamlit as st
@@ -8,6 +12,7 @@ from PIL import Image
 from vlmlens import charts
 from vlmlens.charts import SCALES
 from vlmlens.diagnostics import Evidence, ProbeSet, Row
+from vlmlens.diagnostics.crossed import picture_key
 from vlmlens.lab.draw import draw as draw_scene
 from vlmlens.lab.scenes import Scene
 from vlmlens.models import Picture, as_image
@@ -18,7 +23,10 @@ from vlmlens.ui.source import Source
 from vlmlens.ui.words import markdown
 
 SIDE = 200  # pixels of a thumbnail
+MOST_SHOWN = 48  # pictures held; an uploaded one stays longer, see ui/source.py
 FEWEST_ENDS = 8  # items, above which they are the largest and the smallest
+
+_shown: "OrderedDict[Hashable, tuple[Image.Image, Source]]" = OrderedDict()
 
 
 def draw(row: Row, found: Found, probe: ProbeSet) -> None:
@@ -117,27 +125,29 @@ def _item(one: Evidence, found: Found, probe: ProbeSet) -> None:
     ]
     link = f"[Open in Inspect]({inspect_link(found.card.model, picture, one.text)})"
     left, right = st.columns([1, 3.2], gap="small")
-    left.image(thumbnail(picture), width="stretch", alt=f"Picture {one.picture + 1}")
+    left.image(shown(picture)[0], width="stretch", alt=f"Picture {one.picture + 1}")
     lines = [f"“{markdown(one.text)}” {says}", *without, " · ".join(numbers), link]
     right.markdown(":small[" + "]  \n:small[".join(lines) + "]")
 
 
-def thumbnail(picture: Picture) -> Image.Image:
+def shown(picture: Picture) -> tuple[Image.Image, Source]:
+    """A picture as it is shown small, and as Inspect is given it; made once for the same contents."""
     if isinstance(picture, Scene):
-        return draw_scene(picture, SIDE)
-    image = as_image(picture).copy()
-    image.thumbnail((SIDE, SIDE))
-    return image
+        return draw_scene(picture, SIDE), Source.of_scene(picture)
+    which = (str(picture), str(os.stat(picture).st_mtime_ns)) if isinstance(picture, Path) else picture_key(picture)
+    if which not in _shown:
+        image = as_image(picture)
+        small = image.copy()
+        small.thumbnail((SIDE, SIDE))
+        source = Source.of_file(picture.read_bytes() if isinstance(picture, Path) else encode_png(image))
+        _shown[which] = small, source
+        while len(_shown) > MOST_SHOWN:
+            _shown.popitem(last=False)
+    return _shown[which]
 
 
 def inspect_link(model: str, picture: Picture, question: str) -> str:
     """The address of Inspect with this item, in a tab of its own."""
-    source = _source(picture)
+    _, source = shown(picture)
     where = "scene" if source.kind == "scene" else "picture"
     return f"./?model={quote(model)}&q={quote(question)}&{where}={quote(source.text)}"
-
-
-def _source(picture: Picture) -> Source:
-    if isinstance(picture, Scene):
-        return Source.of_scene(picture)
-    return Source.of_file(encode_png(as_image(picture)))

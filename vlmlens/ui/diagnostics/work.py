@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from PIL import Image
 
 from vlmlens.diagnostics import Answers, ProbeSet, Scorecard, lab_probe, own_probe, read_probe, running
 from vlmlens.diagnostics.bench import Bench
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_KEPT = 4  # sets of answers a model
+MOST_SETS = 6  # probe sets; pictures that are variants of one are held in memory
+OWN_SIDE = 1024  # pixels of a person's own picture, at most: a hundred variants of it are made
 
 _lock = threading.Lock()
+_sets: "OrderedDict[Hashable, ProbeSet]" = OrderedDict()
 _answers: "WeakKeyDictionary[VLM, OrderedDict[tuple[str, ...], Answers]]" = WeakKeyDictionary()
 
 
@@ -46,7 +50,18 @@ def probe_set(probe: Probe, seed: int) -> ProbeSet:
         Pending: a bar is drawn in its place.
         UserError: it cannot be read; the message says why.
     """
-    return result(("probe set", key(probe, seed)), "Reading the probe set", lambda progress: _read(probe, seed))
+    which = key(probe, seed)
+    with _lock:
+        found = _sets.get(which)
+    if found is None:
+        task = ("probe set", which)
+        found = result(task, "Reading the probe set", lambda progress: _read(probe, seed), keep=False)
+    with _lock:
+        _sets[which] = found
+        _sets.move_to_end(which)
+        while len(_sets) > MOST_SETS:
+            _sets.popitem(last=False)
+    return found
 
 
 def key(probe: Probe, seed: int) -> Hashable:
@@ -66,7 +81,11 @@ def _read(probe: Probe, seed: int) -> ProbeSet:
         case Files(path, digest):
             return read_probe(table(digest) if digest else path)
         case Own(source, question, options):
-            return own_probe(source.load(), question, options, seed)
+            picture = source.load()
+            if isinstance(picture, Image.Image):
+                picture = picture.copy()
+                picture.thumbnail((OWN_SIDE, OWN_SIDE))
+            return own_probe(picture, question, options, seed)
 
 
 def fill(vlm: VLM, probe: ProbeSet, asked: Asked, progress: Progress) -> Iterator[Found]:
