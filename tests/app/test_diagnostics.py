@@ -13,6 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import vlmlens
+from vlmlens.charts import SCALES
 from vlmlens.cli import main
 from vlmlens.diagnostics import TESTS, compare, lab_probe, run
 from vlmlens.errors import UserError
@@ -21,7 +22,7 @@ from vlmlens.lab.sample import crossed
 from vlmlens.lab.scenes import Scene
 from vlmlens.picture import encode_png
 from vlmlens.progress import Cancelled, Progress
-from vlmlens.ui.diagnostics import drawer, files, save, wanted, work
+from vlmlens.ui.diagnostics import drawer, files, save, wanted, words, work
 from vlmlens.ui.source import Source
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -239,6 +240,7 @@ def test_a_run_that_was_stopped_goes_on_from_there():
     asked = wanted.Asked("lab:concat", wanted.Lab(12, 3), 5, ("dependency", "information"))
     progress = Progress()
     running = work.fill(vlm, probe, asked, progress)
+    assert not next(running).card.rows
     next(running)
     progress.cancel()
     with pytest.raises(Cancelled):
@@ -268,3 +270,7 @@ def test_what_drives_the_context_test_is_what_was_said_with_the_filler():
         trace = vlm.inspect(probe.pictures[one.picture], one.text)
         among = [answer.text for answer in trace.answers if answer.text in probe.options[one.question]]
         assert one.answer == among[0]
+
+
+def test_every_test_has_its_scale_and_its_words():
+    assert set(TESTS) == set(SCALES) == set(words.TESTS)

@@ -7,6 +7,8 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect
 
+from vlmlens.diagnostics import TESTS
+
 QUICK = {
     "probe": "lab scenes",
     "scenes": "16",
@@ -54,10 +56,10 @@ def test_a_person_runs_the_card_and_follows_its_evidence(app, page, new_page, wa
     inspect.close()
 
     second = page.get_by_role("combobox", name=re.compile("Compare with"))
-    second.fill("planted:blind")
+    second.fill("lab:img2txt")
     second.press("Enter")
     page.get_by_role("button", name="Run the card").click()
-    expect(page.get_by_text("planted:blind beside lab:concat")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("lab:img2txt beside lab:concat")).to_be_visible(timeout=90_000)
     ended(page, wait_idle)
     found = strip(page)
     assert "dependency ✓ PASS" in found
@@ -71,11 +73,11 @@ def test_a_person_runs_the_card_and_follows_its_evidence(app, page, new_page, wa
     again.goto(page.url)
     ended(again, wait_idle)
     assert strip(again) == found
-    expect(again.get_by_text("planted:blind beside lab:concat")).to_be_visible()
+    expect(again.get_by_text("lab:img2txt beside lab:concat")).to_be_visible()
 
 
 def test_a_long_run_pauses_goes_on_and_stops(app, page):
-    opened(page, app, scenes="256", questions="16", tests="dependency,sensitivity,context")
+    opened(page, app, scenes="128", questions="16", tests=",".join(TESTS))
     page.get_by_role("button", name="Pause").click(timeout=60_000)
     expect(page.get_by_role("button", name="Go on")).to_be_visible(timeout=10_000)
     page.get_by_role("button", name="Go on").click()
@@ -86,7 +88,7 @@ def test_a_long_run_pauses_goes_on_and_stops(app, page):
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (400, "dark")])
 def test_nothing_serious_for_axe_and_nothing_sideways(app, new_page, axe_findings, wait_idle, width, scheme):
     page = new_page(width, 900, scheme)
-    opened(page, app, second="planted:blind")
+    opened(page, app, second="lab:img2txt")
     ended(page, wait_idle)
     for toggle in page.get_by_text("Evidence", exact=True).all():
         toggle.click()

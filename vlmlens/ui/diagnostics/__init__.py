@@ -1,6 +1,6 @@
 """Diagnostics' arrangement: what is asked on the left; the diagnosis, the card and the items on the right."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import streamlit as st
 
@@ -31,10 +31,10 @@ def show() -> None:
             remember(shown)
         _notices(shown, current(request))
         first = _card(shown, shown.model)
-        if first is None:
+        if first is None or not first.card.rows:
             return
         items.draw(first)
-        if shown.second:
+        if shown.second and first.card.diagnosis is not None:
             _beside(first, shown)
         save.draw(first, shown)
 
@@ -53,7 +53,7 @@ def _card(shown: Asked, name: str) -> Found | None:
 
 
 def _beside(first: Found, shown: Asked) -> None:
-    """The second model's card, told as differences; its own rows in a fold."""
+    """The second model's card, told as differences."""
     probe = probe_set(shown.probe, shown.seed)
     with st.container(border=True):
 
@@ -69,7 +69,7 @@ def _key(shown: Asked, name: str) -> tuple[object, ...]:
     return "card", name, key(shown.probe, shown.seed), shown.tests
 
 
-def _task(shown: Asked, name: str, probe: ProbeSet):  # type: ignore[no-untyped-def]
+def _task(shown: Asked, name: str, probe: ProbeSet) -> Callable[[Progress], Iterator[Found]]:
     vlm = model(name)
 
     def work(progress: Progress) -> Iterator[Found]:

@@ -51,7 +51,8 @@ def draw(found: Found, probe: ProbeSet, tests: tuple[str, ...], ended: bool) -> 
             else:
                 waiting(name)
     floor = rows["dependency"].details.get("noise_floor_bits") if "dependency" in rows else None
-    told = [f"Over {card.probe}", f"answers told apart by {card.scoring}", f"seed {card.seed}"]
+    told = [f"Over {card.probe}", f"seed {card.seed}"]
+    told += [f"answers told apart by {card.scoring}"] if card.scoring else []
     st.caption(" · ".join(told + ([f"noise floor {floor:.0e} bit"] if floor is not None else [])))
     if card.weak:
         st.warning(f"Weak evidence. {card.weak}", icon=":material/info:")

@@ -89,14 +89,14 @@ def _read(probe: Probe, seed: int) -> ProbeSet:
 
 
 def fill(vlm: VLM, probe: ProbeSet, asked: Asked, progress: Progress) -> Iterator[Found]:
-    """The card after each test; last with its diagnosis and a word for every item."""
+    """The card, empty at first, then after each test; last with its diagnosis and a word for every item."""
     answers = _kept(vlm, probe)
-    found = None
+    found = Found(Scorecard(vlm.name, probe.ensemble, probe.weak, "", asked.seed, len(probe.pictures), ()))
+    yield found  # what will be asked stands on the page before the first answer
     for card in running(vlm, probe, asked.tests, asked.seed, progress, answers):
         found = Found(card)
         yield found
-    if found is not None:
-        yield Found(found.card, of_items(vlm, probe, found.card, answers))
+    yield Found(found.card, of_items(vlm, probe, found.card, answers))
 
 
 def _kept(vlm: VLM, probe: ProbeSet) -> Answers:
