@@ -274,3 +274,12 @@ def test_what_drives_the_context_test_is_what_was_said_with_the_filler():
 
 def test_every_test_has_its_scale_and_its_words():
     assert set(TESTS) == set(SCALES) == set(words.TESTS)
+
+
+def test_a_model_that_takes_a_while_is_not_run_unasked(opened):
+    at = opened(model="nobody/nothing")
+    text = told(at)
+    assert "nothing has been run yet" in text
+    for test in TESTS.values():
+        assert test.question in text
+    assert not at.error

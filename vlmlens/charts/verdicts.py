@@ -57,7 +57,7 @@ SCALES = {
 
 
 def scorecard(card: Scorecard) -> Figure:
-    """All tests, one a line: each stretched to its own scale, whose ends stand below its name."""
+    """All tests, one a line, each stretched to its own scale."""
     places, data = [], []
     for row in card.rows:
         scale = SCALES[row.name]
@@ -76,14 +76,15 @@ def scorecard(card: Scorecard) -> Figure:
         low=lows,
         high=highs,
         threshold=thresholds,
-        verdict=[f"{SHAPES[row.verdict]} {row.verdict}" for row in card.rows],
+        shape=[SHAPES[row.verdict] for row in card.rows],
+        verdict=[row.verdict for row in card.rows],
         effect=written,
     )
     y: Spec = {"field": "test", "type": "nominal", "sort": places, "title": None, "axis": {"labelLimit": 200}}
     x: Spec = {
         "field": "value",
         "type": "quantitative",
-        "title": "each on its own scale; right of the dashed line: PASS",
+        "title": "each on its own scale; right of its grey line: PASS",
         "scale": {"domain": [0, 2.1]},
         "axis": {"labels": False, "grid": False, "titleAnchor": "start"},
     }
@@ -106,7 +107,7 @@ def scorecard(card: Scorecard) -> Figure:
             "mark": {"type": "text", "align": "left", "fontSize": 11},
             "encoding": {"x": {"datum": place, "type": "quantitative"}, "y": y, "text": {"field": field}},
         }
-        for place, field in ((1.06, "verdict"), (1.42, "effect"))
+        for place, field in ((1.05, "shape"), (1.09, "verdict"), (1.42, "effect"))
     ]
     told = f"{card.model}: " + ", ".join(f"{row.name} {row.verdict}" for row in card.rows)
     return figure({"data": base, "layer": [edge, threshold, whisker, point, *words]}, told, 40 + ROW * len(places))

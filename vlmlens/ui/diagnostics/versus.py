@@ -15,7 +15,7 @@ def draw(first: Scorecard, second: Scorecard) -> None:
     titled(f"**{second.model} beside {first.model}**: {sentence(changes)}", words.VERSUS)
     told = [card.diagnosis.name if card.diagnosis else "not known yet" for card in (first, second)]
     st.markdown(f"Diagnosis: *{told[0]}* and *{told[1]}*.")
-    table, drawn = st.columns([1.5, 1], gap="large")
+    table, drawn = st.columns([2, 1], gap="medium")
     with table:
         st.dataframe(frame(changes, first, second), hide_index=True, width="stretch")
     with drawn:
