@@ -283,3 +283,21 @@ def test_a_model_that_takes_a_while_is_not_run_unasked(opened):
     for test in TESTS.values():
         assert test.question in text
     assert not at.error
+
+
+def test_an_uploaded_zip_is_read_run_and_linked(opened, settle, folder):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in folder.iterdir():
+            archive.write(path, path.name)
+    at = opened(**(QUICK | {"tests": "dependency"}))
+    at.segmented_control(key="diag-kind").set_value("my files").run()
+    at.file_uploader[0].upload("probe.zip", packed.getvalue(), "application/zip").run()
+    settle(at)
+    assert "Read: 8 questions about 4 pictures" in told(at)
+    next(button for button in at.button if button.label == "Run the card").click()
+    settle(at.run())
+    assert verdicts(at) == {"dependency": "INCONCLUSIVE"}
+    link = {name: one if isinstance(one, str) else one[0] for name, one in at.query_params.items()}
+    assert verdicts(opened(**link)) == verdicts(at)
+    assert len(link["files"]) == 64

@@ -104,12 +104,15 @@ def _read(request: Request) -> ProbeSet | None:
         st.caption(COLUMNS)
         return None
     try:
-        return probe_set(chosen.probe, chosen.seed)
+        found = probe_set(chosen.probe, chosen.seed)
     except Pending:
         return None
     except UserError as error:
         st.error(str(error))
         return None
+    if isinstance(chosen.probe, state.Files):
+        st.caption(f"Read: {found.ensemble}.")
+    return found
 
 
 def _pick_tests(probe: ProbeSet | None) -> None:
