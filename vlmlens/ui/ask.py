@@ -33,11 +33,12 @@ def pick_input(request: Request) -> None:
     """The widgets of one model, one picture and one question."""
     pick_model()
     hold([request.model, *request.beside])
-    _pick_picture()
-    _pick_question(request)
+    pick_picture()
+    pick_question(request)
 
 
-def _pick_question(request: Request) -> None:
+def pick_question(request: Request) -> None:
+    """The widget of one question, with suggestions for a lab scene."""
     st.text_input(
         "Question", key="question", max_chars=6000, help="Lab models know colors, shapes, sizes, numbers and places."
     )
@@ -52,7 +53,8 @@ def _pick_question(request: Request) -> None:
         )
 
 
-def _pick_picture() -> None:
+def pick_picture() -> None:
+    """The widgets of one picture: a file, an example, a composed scene."""
     number = st.session_state.setdefault("upload_number", 0)
     st.file_uploader(
         "Picture: drop, paste or pick a file",
