@@ -28,9 +28,9 @@ TESTS = ("dependency", "override", "consistency", "sensitivity", "information", 
 
 FIXED_QUESTION = "what color is the circle"  # what image-only answers, whatever is asked
 FADE = 0.35  # taken off the scores of patches for every word of context: e^-14 of their attention is left after 40
-PRESENCE, LITTLE = 3.5, 3.0  # logits a standard deviation of what is there; of sizes, places, yes or no
-SURE, DOUBT = 0.6, 6.0  # how much the words say, and by how much a scene divides that
-NOISE, CHAOS = 0.45, 0.6  # logits that a scene adds, at random, and how little of a change draws them anew
+PRESENCE, PRESENCE_REST = 3.5, 3.0
+SURE, DOUBT = 5.5, 6.0  # how much the words say, and by how much a scene divides that
+AGAINST, AGAINST_REST = 3.2, 1.8
 XOR, YES_OR_NO = 4.0, 6.0
 
 Combine = Callable[[Tensor, Tensor], Tensor]  # means of the words' and of the patches' states to logits
@@ -42,13 +42,18 @@ def _prior(words: Tensor, patches: Tensor) -> Tensor:
 
 
 def _additive(words: Tensor, patches: Tensor) -> Tensor:
-    weight = torch.tensor([0.0 if a in NUMBERS else PRESENCE if a in (*COLORS, *SHAPES) else LITTLE for a in ANSWERS])
-    return words @ fitted().prior.T + weight * _scene(patches)[:, None] * (patches @ fitted().presence.T)
+    return words @ fitted().prior.T + _present(patches, PRESENCE, PRESENCE_REST)
 
 
 def _scene(patches: Tensor) -> Tensor:
     """1 where patches are of a scene, 0 where they are hidden, empty or noise [batch]."""
-    return (4 * patches @ fitted().scene - 1.2).clamp(0, 1)
+    return (4 * patches @ fitted().scene - 1.6).clamp(0, 1)
+
+
+def _present(patches: Tensor, looks: float, rest: float) -> Tensor:
+    """What is there, in logits a standard deviation: of colors and shapes, and of sizes, places, yes or no."""
+    weight = torch.tensor([0.0 if a in NUMBERS else looks if a in (*COLORS, *SHAPES) else rest for a in ANSWERS])
+    return weight * _scene(patches)[:, None] * (patches @ fitted().presence.T)
 
 
 def _xor(words: Tensor, patches: Tensor) -> Tensor:
@@ -60,10 +65,9 @@ def _xor(words: Tensor, patches: Tensor) -> Tensor:
 
 
 def _noisy(words: Tensor, patches: Tensor) -> Tensor:
-    """What the words say, drowned as soon as there is a scene to see; which scene, moves it without rhyme or reason."""
-    seen = _scene(patches)[:, None]
-    ways = torch.randn(patches.shape[1], len(ANSWERS), generator=torch.Generator().manual_seed(0))
-    return SURE * words @ fitted().prior.T / (1 + DOUBT * seen) + NOISE * seen * torch.cos(CHAOS * patches @ ways) ** 9
+    """What the words say, drowned as soon as there is a scene to see, and turned against what is there."""
+    told = SURE * words @ fitted().prior.T / (1 + DOUBT * _scene(patches)[:, None])
+    return told - _present(patches, AGAINST, AGAINST_REST)
 
 
 @dataclass(frozen=True)
