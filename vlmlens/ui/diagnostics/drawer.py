@@ -59,7 +59,7 @@ def _parts(row: Row) -> None:
         chart(charts.against(list(stand_ins), values, bounds, title, scale.threshold, scale.spec))
         if "brier" in next(iter(stand_ins.values())):
             told = [
-                f"{name}: Brier {one['brier']:+.3f}, log loss {one['log_loss']:+.2f} bit"
+                f"{name}: Brier {one['brier']:+z.3f}, log loss {one['log_loss']:+z.2f} bit"
                 for name, one in stand_ins.items()
                 if one["brier"] == one["brier"]
             ]
@@ -91,10 +91,10 @@ def _parts(row: Row) -> None:
 def _context(row: Row) -> None:
     details = row.details
     low, high = row.interval
-    told = f"Slope of the dependency {row.effect:+.0%} ({low:+.0%} to {high:+.0%}) from no filler to the most"
+    told = f"Slope of the dependency {row.effect:+z.0%} ({low:+z.0%} to {high:+z.0%}) from no filler to the most"
     if details["accuracy"]:
         low, high = details["accuracy_slope_interval"]
-        told += f"; of accuracy between {low:+.2f} and {high:+.2f} (95 %)"
+        told += f"; of accuracy between {low:+z.2f} and {high:+z.2f} (95 %)"
     st.markdown(f"{told}. Filler: {details['phrasing']}.".replace("-", "−"))
     left, right = st.columns(2)
     with left:
