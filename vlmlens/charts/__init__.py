@@ -10,6 +10,7 @@ from vlmlens.charts.dose import dose
 from vlmlens.charts.effects import effects
 from vlmlens.charts.export import FORMATS, export
 from vlmlens.charts.figure import SEGMENT_COLORS, Figure, caption
+from vlmlens.charts.growth import context_attention, context_use, mask_dose
 from vlmlens.charts.information import (
     ATOM_COLORS,
     ATOMS,
@@ -28,14 +29,19 @@ from vlmlens.charts.patching import patching
 from vlmlens.charts.pointing import pointing
 from vlmlens.charts.sweep import PICKED, sweep
 from vlmlens.charts.trust import curves
+from vlmlens.charts.verdicts import SCALES, SHAPES, Scale, against, differences, labels, scorecard
 
 __all__ = [
     "ATOMS",
     "ATOM_COLORS",
     "FORMATS",
     "PICKED",
+    "SCALES",
     "SEGMENT_COLORS",
+    "SHAPES",
     "Figure",
+    "Scale",
+    "against",
     "against_truth",
     "answers",
     "axis_end",
@@ -45,9 +51,12 @@ __all__ = [
     "caption",
     "causal",
     "conditions",
+    "context_attention",
+    "context_use",
     "contributions",
     "controls",
     "curves",
+    "differences",
     "distances",
     "dose",
     "effects",
@@ -55,11 +64,14 @@ __all__ = [
     "exact",
     "export",
     "gauge",
+    "labels",
+    "mask_dose",
     "overlay",
     "paired_answers",
     "patching",
     "pointing",
     "reach",
+    "scorecard",
     "shares",
     "side_by_side",
     "sweep",

@@ -116,7 +116,7 @@ def measure(whole: Bench) -> Finding:
             int(picture[i]),
             int(question[i]),
             last[question[i]],
-            bench.probe.vocabulary[int(bench.clean[i].argmax())],
+            bench.probe.vocabulary[int(said[i])],
             bench.probe.vocabulary[bench.truth[i]] if known[i] else "",
             {"without_filler_bits": float(used[0][i]), "with_filler_bits": float(used[-1][i])},
         )

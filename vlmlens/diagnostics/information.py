@@ -44,14 +44,14 @@ def measure(bench: Bench) -> Finding:
     order = extremes(mean)
     by_item = np.full(len(bench.items), np.nan)
     by_item[items] = mean
-    shown = ", ".join(f"{name} {gain.mean():+.2f}" for name, gain in gains.items())
+    shown = ", ".join(f"{name} {gain.mean():+z.2f}" for name, gain in gains.items())
     apart = " They disagree: the gain depends on what stands for no picture." if verdict == "INCONCLUSIVE" else ""
     return Finding(
         verdict,
         float(mean.mean()),
         interval(mean_of_draws),
         len(items),
-        f"The picture adds {mean.mean():+.2f} bit to the true answer (against {shown}).{apart}",
+        f"The picture adds {mean.mean():+z.2f} bit to the true answer (against {shown}).{apart}",
         max(sign_flip(gain - MARGIN, picture, bench.seed) for gain in gains.values()),
         mean_of_draws,
         item_evidence(bench, items[order], gain_bits=mean[order]),

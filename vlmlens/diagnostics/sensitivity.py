@@ -12,7 +12,7 @@ from vlmlens.diagnostics.finding import Finding, Needs, Test, Verdict, cannot_sa
 from vlmlens.diagnostics.probe import ProbeSet
 from vlmlens.diagnostics.statistics import interval, jensen_shannon, mean_draws, mean_size, sign_flip
 
-MOST_ITEMS = 256
+MOST_ITEMS = 512
 MARGIN = 0.01  # bits
 DOSES = (1 / 3, 2 / 3)  # and 1, which is a fill of its own
 

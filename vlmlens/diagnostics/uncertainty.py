@@ -52,13 +52,13 @@ def measure(bench: Bench) -> Finding:
     mean = np.mean([changes[name] for name in deciding], axis=0)
     mean_of_draws = np.mean([draws[name] for name in deciding], axis=0)
     order = extremes(mean)
-    shown = ", ".join(f"{name} {change.mean():+.3f}" for name, change in changes.items())
+    shown = ", ".join(f"{name} {change.mean():+z.3f}" for name, change in changes.items())
     return Finding(
         verdict,
         float(mean.mean()),
         interval(mean_of_draws),
         len(mean),
-        f"With the picture the model is {mean.mean():+.3f} surer (against {shown}).",
+        f"With the picture the model is {mean.mean():+z.3f} surer (against {shown}).",
         max(sign_flip(changes[name] - MARGIN, picture, bench.seed) for name in deciding),
         mean_of_draws,
         item_evidence(bench, order, surer=mean[order]),

@@ -20,6 +20,7 @@ from vlmlens.lab.planted_fit import SIGNS, fitted, hint_states, trained
 from vlmlens.lab.planted_parts import PLAIN, HintedReadout, PlantedFusion, TwoPools, roles_of
 from vlmlens.lab.planted_text import CONTEXT, encode
 from vlmlens.lab.questions import ANSWERS, NUMBERS, YES_NO
+from vlmlens.lab.scenes import COLORS, SHAPES
 from vlmlens.lab.text import MOST_WORDS, PAD
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE", "VACUOUS"]
@@ -27,9 +28,9 @@ TESTS = ("dependency", "override", "consistency", "sensitivity", "information", 
 
 FIXED_QUESTION = "what color is the circle"  # what image-only answers, whatever is asked
 FADE = 0.35  # taken off the scores of patches for every word of context: e^-14 of their attention is left after 40
-PRESENCE, LITTLE = 2.5, 0.5  # logits a standard deviation of what is there; of numbers, and of yes or no
-UNUSUAL = 4.0  # squared distance from the usual picture, which is 1 on average, beyond which nothing is made out
-DOUBT, NOISE = 1.0, 0.6
+PRESENCE, PRESENCE_REST = 3.5, 3.0
+SURE, DOUBT = 5.5, 6.0  # how much the words say, and by how much a scene divides that
+AGAINST, AGAINST_REST = 3.2, 1.8
 XOR, YES_OR_NO = 4.0, 6.0
 
 Combine = Callable[[Tensor, Tensor], Tensor]  # means of the words' and of the patches' states to logits
@@ -41,25 +42,32 @@ def _prior(words: Tensor, patches: Tensor) -> Tensor:
 
 
 def _additive(words: Tensor, patches: Tensor) -> Tensor:
-    weight = torch.tensor([LITTLE if a in (*NUMBERS, *YES_NO) else PRESENCE for a in ANSWERS])
-    return words @ fitted().prior.T + weight * (patches @ fitted().presence.T)
+    return words @ fitted().prior.T + _present(patches, PRESENCE, PRESENCE_REST)
+
+
+def _scene(patches: Tensor) -> Tensor:
+    """1 where patches are of a scene, 0 where they are hidden, empty or noise [batch]."""
+    return (4 * patches @ fitted().scene - 1.6).clamp(0, 1)
+
+
+def _present(patches: Tensor, looks: float, rest: float) -> Tensor:
+    """What is there, in logits a standard deviation: of colors and shapes, and of sizes, places, yes or no."""
+    weight = torch.tensor([0.0 if a in NUMBERS else looks if a in (*COLORS, *SHAPES) else rest for a in ANSWERS])
+    return weight * _scene(patches)[:, None] * (patches @ fitted().presence.T)
 
 
 def _xor(words: Tensor, patches: Tensor) -> Tensor:
-    """Every other answer of each kind, by the product of two signs; no picture and no question has no sign."""
+    """Every other answer of each kind, by the product of two signs; where nothing is made out there is none."""
     sign = torch.tanh(4 * words @ fitted().question_bit) * torch.tanh(4 * patches @ fitted().picture_bit)
+    sign = sign * _scene(patches)
     likely = torch.tensor([YES_OR_NO * (answer in YES_NO) for answer in ANSWERS])
     return XOR * sign[:, None] * torch.as_tensor(SIGNS, dtype=torch.float32) + likely
 
 
 def _noisy(words: Tensor, patches: Tensor) -> Tensor:
-    """The prior, the flatter the more there is to see, and moved by what tells nothing of the answer."""
-    found = fitted()
-    away = ((patches - found.usual) @ found.whiten.T).square().sum(-1)
-    seen = ((patches @ found.amount).clamp_min(0) * torch.sigmoid(2 * (UNUSUAL - away)))[:, None]
-    mixing = torch.randn(len(ANSWERS), len(ANSWERS), generator=torch.Generator().manual_seed(0)) / len(ANSWERS) ** 0.5
-    noise = patches @ found.presence.T @ mixing * seen / (1 + seen)
-    return words @ found.prior.T / (1 + DOUBT * seen) + NOISE * noise
+    """What the words say, drowned as soon as there is a scene to see, and turned against what is there."""
+    told = SURE * words @ fitted().prior.T / (1 + DOUBT * _scene(patches)[:, None])
+    return told - _present(patches, AGAINST, AGAINST_REST)
 
 
 @dataclass(frozen=True)
@@ -139,7 +147,10 @@ PLANTED = {
             "What is there, plus what is asked, as a sum of logits: it cannot bind the one to the other.",
             _told(
                 dependency=("PASS", "What is there moves every answer."),
-                override=("INCONCLUSIVE", "It is right too seldom to tell: what is there is not what is asked about."),
+                override=(
+                    "PASS",
+                    "Where it is right it stays so: no words but the question reach it.",
+                ),
                 consistency=("FAIL", "Its logits are a sum, with nothing left over."),
                 sensitivity=("PASS", "A mask over a thing hides that it is there; one beside it hides less."),
                 information=("FAIL", "What is there is seldom what was asked about, and it leans on it heavily."),
@@ -189,7 +200,7 @@ PLANTED = {
         ),
         Planted(
             "noisy-image",
-            "The more there is to see, the less sure it is of what the words say, and what it sees moves it at random.",
+            "Before a scene it is less sure of what the words say, and what it sees moves it at random, at times far.",
             _told(
                 dependency=("PASS", "Every picture moves it, if not to the right answer."),
                 override=("INCONCLUSIVE", "It is right too seldom, and by chance, where picture and words disagree."),
@@ -199,7 +210,7 @@ PLANTED = {
                 uncertainty=("FAIL", "It is less sure with the picture than without."),
                 context=("PASS", "Context is not looked at."),
             ),
-            "language prior",
+            "seen, ignored",
             _noisy,
         ),
     )

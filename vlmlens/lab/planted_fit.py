@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vlmlens.lab.draw import render_batch
+from vlmlens.lab.draw import PIXELS, render_batch
 from vlmlens.lab.model import LabModel
 from vlmlens.lab.planted_parts import PlantedFusion, roles_of
 from vlmlens.lab.planted_text import encode
@@ -22,6 +22,7 @@ from vlmlens.lab.vision import PATCHES, WIDTH
 from vlmlens.lab.weights import LabName, load_wiring
 
 SCENES = 256  # of each kind
+EMPTY = 640  # pictures of none
 RIDGE = 1e-4
 KIND = 6.0  # logits of an answer that is one to the question
 STEPS = 100
@@ -34,9 +35,7 @@ class Fitted:
     mean_image: Tensor  # [patch, width]: features of the mean picture
     prior: Tensor  # [answer, width], of the words: the answers that fit the question, above all the preferred one
     presence: Tensor  # [answer, width], of the patches: what is there, in standard deviations; of "yes" the picture bit
-    amount: Tensor  # [width], of the patches: how many things there are
-    usual: Tensor  # [width], the mean of the patches' mean
-    whiten: Tensor  # [width, width]: makes its spread over scenes the same in every direction, 1 in total
+    scene: Tensor  # [width], of the patches: about 1 of a scene, about 0 of an empty board or of noise
     question_bit: Tensor  # [width], of the words: about +1 or -1
     picture_bit: Tensor  # [width], of the patches: positive for every other picture
 
@@ -71,11 +70,12 @@ def fitted() -> Fitted:
     scenes = [*boards, *(item.scene for item in take("train", 5, SCENES))]
     questions = all_questions()
     with torch.inference_mode():
-        image = model.vision(torch.from_numpy(render_batch(scenes)))
+        image = model.vision(torch.from_numpy(np.concatenate([render_batch(scenes), _without_things()])))
         ids = encode([question.text for question in questions])
         text, roles = model.text(ids), roles_of(ids)
         nothing = text[:1].expand(len(image), -1, -1), roles[:1].expand(len(image), -1)
-        patches = fusion(image, *nothing)[0][:, :PATCHES].mean(1).double()
+        patches, empty = fusion(image, *nothing)[0][:, :PATCHES].mean(1).double().split([len(scenes), EMPTY])
+        image = image[: len(scenes)]
         stream = fusion(image[:1].expand(len(ids), -1, -1), text, roles)[0][:, PATCHES:].double()
         asked = (roles > 0)[..., None]
         words = (stream * asked).sum(1) / asked.sum(1)
@@ -89,20 +89,24 @@ def fitted() -> Fitted:
     side = (along - along.median()) / along.std()
     picture_bit = _ridge(on_boards, side[:, None])[0]
     presence[ANSWERS.index("yes")] = picture_bit
-    usual = patches.mean(0)
-    spread = torch.cov(patches.T)
-    spread += RIDGE * spread.diagonal().mean() * torch.eye(WIDTH, dtype=spread.dtype)
-    whiten = torch.linalg.inv(torch.linalg.cholesky(spread)) / WIDTH**0.5
+    is_scene = torch.cat([torch.ones(len(patches)), torch.zeros(len(empty))])[:, None].double()
     return Fitted(
         image.mean(0).clone(),
         _ridge(words, torch.tensor([_prior(question) for question in questions], dtype=torch.float64)),
         presence,
-        _ridge(patches, torch.tensor([[float(len(scene.things))] for scene in scenes]).double())[0],
-        usual.float().clone(),
-        whiten.float().clone(),
+        _ridge(torch.cat([patches, empty]), is_scene)[0],
         _ridge(words, torch.tensor([[bit(question)] for question in questions], dtype=torch.float64))[0],
         picture_bit,
     )
+
+
+def _without_things() -> np.ndarray:
+    """Pictures of one colour, and four times as many of noise, uint8 [EMPTY, 48, 48, rgb]."""
+    rng = np.random.default_rng(0)
+    color = rng.uniform(100, 255, (EMPTY, 1, 1, 1)) + rng.normal(0, 10, (EMPTY, 1, 1, 3))
+    spread = np.where(np.arange(EMPTY) % 5, rng.uniform(10, 80, EMPTY), 0.0)[:, None, None, None]
+    pixels: np.ndarray = (color + spread * rng.normal(size=(EMPTY, PIXELS, PIXELS, 3))).clip(0, 255).astype(np.uint8)
+    return pixels
 
 
 def _ridge(x: Tensor, y: Tensor) -> Tensor:

@@ -34,30 +34,36 @@ def pick_input(request: Request, folded: bool = False) -> None:
     pick_model()
     hold([request.model, *request.beside])
     if not folded:
-        _pick_picture()
-        _pick_question(request)
+        pick_picture()
+        pick_question(request)
         return
-    _type_question()
+    type_question()
+    parts = [("Picture", pick_picture)]
+    if request.source.scene is not None:
+        parts.append(("Suggestions", lambda: suggest(request)))
     with st.container(horizontal=True, gap="small"):
-        for label, draw in (("Picture", _pick_picture), ("Suggestions", lambda: _suggest(request))):
+        for label, draw in parts:
             popover = st.popover(label, key=f"pick-{label.lower()}", on_change="rerun")
             if popover.open:
                 with popover:
                     draw()
 
 
-def _pick_question(request: Request) -> None:
-    _type_question()
-    _suggest(request)
+def pick_question(request: Request) -> None:
+    """The widget of one question, with suggestions for a lab scene."""
+    type_question()
+    suggest(request)
 
 
-def _type_question() -> None:
+def type_question() -> None:
+    """The widget of one question alone."""
     st.text_input(
         "Question", key="question", max_chars=6000, help="Lab models know colors, shapes, sizes, numbers and places."
     )
 
 
-def _suggest(request: Request) -> None:
+def suggest(request: Request) -> None:
+    """Questions that have an answer on the scene that is asked about."""
     if request.source.scene is not None:
         st.pills(
             "Suggestions",
@@ -69,7 +75,8 @@ def _suggest(request: Request) -> None:
         )
 
 
-def _pick_picture() -> None:
+def pick_picture() -> None:
+    """The widgets of one picture: a file, an example, a composed scene."""
     number = st.session_state.setdefault("upload_number", 0)
     st.file_uploader(
         "Picture: drop, paste or pick a file",

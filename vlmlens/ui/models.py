@@ -28,9 +28,9 @@ PROMISES = (
 )
 
 
-def pick_model() -> str:
-    """The widgets of one model. Returns its name."""
-    names = offered(*filter(None, [st.session_state.get("model")]))
+def pick_model(*more: str) -> str:
+    """The widgets of one model; `more` are on offer beside the usual ones. Returns its name."""
+    names = offered(*more, *filter(None, [st.session_state.get("model")]))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
             "Model",

@@ -2,7 +2,7 @@
 
 A session holds the models that it is asking at the moment, and remembers which it has asked. Where memory is short, or
 there are more than `MOST_LARGE`, the least recently asked model goes that no session holds. When a session ends, what
-no other session has asked goes soon after it. Lab models are small and stay.
+no other session has asked goes soon after it. Lab and planted models are small and stay.
 
 Knows nothing of Streamlit, so that the launcher can warm it before the first page.
 """

@@ -1,5 +1,6 @@
 """What a page is asked, as data that a link can carry."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -64,10 +65,15 @@ def remember(request: Request) -> None:
         "picture": [request.source.text] if where == "picture" else [],
         "beside": list(request.beside),
     }
+    address(wanted)
+
+
+def address(wanted: Mapping[str, Sequence[str]]) -> None:
+    """Write these into the address, none for an empty one; what else stands there stays."""
     for key, values in wanted.items():
-        if st.query_params.get_all(key) == values:
+        if st.query_params.get_all(key) == list(values):
             continue
         if values:
-            st.query_params[key] = values
+            st.query_params[key] = list(values)
         else:
             del st.query_params[key]
