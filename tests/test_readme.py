@@ -18,7 +18,7 @@ def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     render(Scene((Thing(0, "red", "circle", "large"),))).save("picture.png")
     codes = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(codes) == 2
+    assert len(codes) == 3
     exec(compile("\n".join(codes), "README.md", "exec"), {})
     assert "Hiding the hottest region" in capsys.readouterr().out
     assert vlmlens.open_trace("run.safetensors").answer == "red"
@@ -26,7 +26,7 @@ def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
 
 def test_every_verb_of_the_readme_exists(capsys):
     verbs = set(re.findall(r"^vlmlens (\w+)", README, re.MULTILINE)) - {"shows"}
-    assert verbs == {"models", "inspect", "pid", "evaluate", "perturb", "train", "app"}
+    assert verbs == {"models", "inspect", "pid", "evaluate", "perturb", "diagnose", "train", "app"}
     for verb in verbs:
         with pytest.raises(SystemExit) as end:
             main([verb, "--help"])

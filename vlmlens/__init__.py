@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vlmlens import attention, perturb
+    from vlmlens import attention, attribution, counterfactual, diagnostics, information, perturb
     from vlmlens.models import list_models, load
     from vlmlens.trace import Knockout, Replace, Trace, Watch, open_trace
 
@@ -27,6 +27,8 @@ _HOMES = {
     "Replace": "vlmlens.trace",
 }
 
+_PACKAGES = ("attention", "attribution", "counterfactual", "diagnostics", "information", "perturb")
+
 __all__ = [
     "Knockout",
     "Replace",
@@ -34,6 +36,10 @@ __all__ = [
     "Watch",
     "__version__",
     "attention",
+    "attribution",
+    "counterfactual",
+    "diagnostics",
+    "information",
     "list_models",
     "load",
     "open_trace",
@@ -42,7 +48,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("attention", "perturb"):
+    if name in _PACKAGES:
         return import_module(f"vlmlens.{name}")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
