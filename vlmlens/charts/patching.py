@@ -8,7 +8,9 @@ from vlmlens.attention import Patching
 from vlmlens.charts.figure import Figure, Spec, figure, rows
 
 CELL = 26  # pixels a row
+ROUND = 130  # and for what stands above and below
 MOST_NUMBERS = 12  # groups; with more, squares are too narrow for a number
+MOST_LABELS = 24  # layers; with more, some go unnamed
 
 
 def patching(result: Patching) -> Figure:
@@ -39,7 +41,7 @@ def patching(result: Patching) -> Figure:
             "type": "ordinal",
             "title": "entering layer",
             "scale": {"domain": layers, "padding": 0},
-            "axis": {"labelExpr": f"{numbers}[datum.value]", "labelOverlap": True},
+            "axis": {"labelExpr": f"{numbers}[datum.value]", "labelOverlap": len(layers) > MOST_LABELS},
         },
         "tooltip": [
             {"field": "layer", "type": "nominal"},
@@ -68,4 +70,4 @@ def patching(result: Patching) -> Figure:
         },
     }
     body = {"data": data, "encoding": encoding, "layer": [squares, *([written] if count <= MOST_NUMBERS else [])]}
-    return figure(body, f"Activation patching by layer and group. {result.sentence()}", CELL * len(layers) + 90)
+    return figure(body, f"Activation patching by layer and group. {result.sentence()}", CELL * len(layers) + ROUND)
