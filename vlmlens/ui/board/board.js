@@ -1,7 +1,5 @@
 // The component: keeps one `lens` for each mounted board and updates it when Python or the user changes something.
 
-const lenses = new WeakMap(); // root element -> lens; the scene lives as long as the element, whatever reruns
-
 function update(lens, data) {
   const before = lens.data;
   lens.data = data;
@@ -38,18 +36,4 @@ function create(root) {
   sizes.observe(root);
   lens.stop.signal.addEventListener("abort", () => sizes.disconnect());
   return lens;
-}
-
-// Streamlit calls this on every rerun and change of theme, and calls what it returns when the element goes.
-export default function ({ data, parentElement, setStateValue }) {
-  const root = parentElement.querySelector(".lens");
-  const lens = lenses.get(root) ?? create(root);
-  lenses.set(root, lens);
-  lens.send = setStateValue;
-  update(lens, data);
-  repaint(lens);
-  return () => {
-    lens.stop.abort();
-    lenses.delete(root);
-  };
 }

@@ -14,13 +14,16 @@ import streamlit as st
 _HERE = Path(__file__).parent
 
 
-def component(name: str, folder: Path, scripts: Sequence[str]) -> Callable[..., Any]:
-    """The component `vlmlens.NAME` of NAME.html, NAME.css and these scripts of a folder, with what all share."""
+def component(name: str, folder: Path, scripts: Sequence[str], lens: bool = True) -> Callable[..., Any]:
+    """The component `vlmlens.NAME` of NAME.html, NAME.css and these scripts of a folder, with what all share.
+
+    With `lens` it lives as lens.js says; otherwise the last script has a default export of its own.
+    """
     return st.components.v2.component(
         f"vlmlens.{name}",
         html=_read(folder / f"{name}.html"),
         css=_read(_HERE / "controls.css", folder / f"{name}.css"),
-        js=_read(_HERE / "pen.js", *(folder / script for script in scripts)),
+        js=_read(_HERE / "pen.js", *(folder / script for script in scripts), *([_HERE / "lens.js"] if lens else [])),
     )
 
 

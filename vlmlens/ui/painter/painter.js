@@ -1,7 +1,5 @@
 // The component: keeps one `lens` for each mounted painter and updates it when Python or the user changes something.
 
-const lenses = new WeakMap(); // root element -> lens; marks live as long as the element, whatever reruns
-
 // The old picture stays until the new one is decoded. What is not on the shelf yet is told when it comes.
 async function load(lens, which) {
   const name = lens.data.pictures[which];
@@ -79,18 +77,4 @@ function create(root) {
     clearTimeout(lens.timer);
   });
   return lens;
-}
-
-// Streamlit calls this on every rerun and change of theme, and calls what it returns when the element goes.
-export default function ({ data, parentElement, setStateValue }) {
-  const root = parentElement.querySelector(".lens");
-  const lens = lenses.get(root) ?? create(root);
-  lenses.set(root, lens);
-  lens.send = setStateValue;
-  update(lens, data);
-  repaint(lens);
-  return () => {
-    lens.stop.abort();
-    lenses.delete(root);
-  };
 }

@@ -1,7 +1,5 @@
 // The component: keeps one `lens` for each mounted picture and updates it when Python or the user changes something.
 
-const lenses = new WeakMap(); // root element -> lens; state lives as long as the element, whatever reruns
-
 function setSlice(lens, slice) {
   const last = (lens.scene.maps?.labels.length ?? 1) - 1;
   lens.slice = Math.max(0, Math.min(last, slice));
@@ -132,18 +130,4 @@ function create(root) {
   sizes.observe(root);
   lens.stop.signal.addEventListener("abort", () => sizes.disconnect());
   return lens;
-}
-
-// Streamlit calls this on every rerun and change of theme, and calls what it returns when the element goes.
-export default function ({ data, parentElement, setStateValue }) {
-  const root = parentElement.querySelector(".lens");
-  const lens = lenses.get(root) ?? create(root);
-  lenses.set(root, lens);
-  lens.send = setStateValue;
-  update(lens, data);
-  repaint(lens);
-  return () => {
-    lens.stop.abort();
-    lenses.delete(root);
-  };
 }

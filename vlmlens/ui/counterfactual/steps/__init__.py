@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from vlmlens.ui.browser import component, nothing
 
-_COMPONENT = component("steps", Path(__file__).parent, ("drag.js", "steps.js"))
+_COMPONENT = component("steps", Path(__file__).parent, ("drag.js", "steps.js"), lens=False)
 
 
 @dataclass(frozen=True)
