@@ -36,6 +36,7 @@ RUNS = 200
 TRIES = 3
 ALARM_SIZE = 32, 8  # scenes and questions of each of the many runs
 LEVEL = 0.05
+UNSEEN = 14  # seeds from here on were not looked at while the planted models were made
 LAB = ("lab:img2txt", "lab:txt2img", "lab:concat", "lab:bidirectional", "lab:llava")
 USED, BLIND = "lab:concat", "planted:blind"
 FIRST_SIX = tuple(TESTS)[:6]
@@ -116,6 +117,7 @@ def verdict_table(found: dict[str, Any]) -> list[str]:
     """Models x tests: how often each verdict was the expected one, and what else it was."""
     lines = ["| model | " + " | ".join(TESTS) + " | diagnosis |", "|---" * (len(TESTS) + 2) + "|"]
     right = total = opposite = 0
+    unseen: Counter[bool] = Counter()
     for row in PLANTED.values():
         runs = [one for one in found.values() if one["model"] == f"planted:{row.name}"]
         if not runs:
@@ -125,6 +127,7 @@ def verdict_table(found: dict[str, Any]) -> list[str]:
             expected = row.truth[test][0]
             counts = Counter(one["tests"][test][0] for one in runs)
             right, total = right + counts[expected], total + len(runs)
+            unseen.update(one["tests"][test][0] == expected for one in runs if one["seed"] >= UNSEEN)
             other = ", ".join(f"{verdict} {count}" for verdict, count in counts.items() if verdict != expected)
             opposite += counts[{"PASS": "FAIL", "FAIL": "PASS"}.get(expected, "")]
             entries.append(f"{expected} {counts[expected]}/{len(runs)}" + (f" ({other})" if other else ""))
@@ -133,7 +136,9 @@ def verdict_table(found: dict[str, Any]) -> list[str]:
         lines.append(f"| {row.name} | " + " | ".join(entries) + f" | {told} |")
     lines += [
         "",
-        f"{right} of {total} cells are as expected ({right / max(1, total):.1%}), {opposite} are the opposite.",
+        f"{right} of {total} cells are as expected ({right / max(1, total):.1%}), {opposite} are the opposite. What "
+        f"some of the models add to the words was set while looking at seeds below {UNSEEN}; from there on {unseen[True]} "
+        f"of {unseen.total()} cells are as expected.",
     ]
     return lines
 
