@@ -137,8 +137,8 @@ def verdict_table(found: dict[str, Any]) -> list[str]:
     lines += [
         "",
         f"{right} of {total} cells are as expected ({right / max(1, total):.1%}), {opposite} are the opposite. What "
-        f"some of the models add to the words was set while looking at seeds below {UNSEEN}; from there on {unseen[True]} "
-        f"of {unseen.total()} cells are as expected.",
+        f"some of the models add to the words was set while looking at seeds below {UNSEEN}; from there on "
+        f"{unseen[True]} of {unseen.total()} cells are as expected.",
     ]
     return lines
 
