@@ -165,6 +165,27 @@ def lab_table(found: dict[str, Any]) -> list[str]:
     return lines
 
 
+def lab_story(found: dict[str, Any]) -> str:
+    """What the lab models' cards say, with their own numbers."""
+
+    def span(test: str, only: str = "", without: str = "") -> str:
+        names = [one for one in found.values() if only in one["model"] and not (without and without in one["model"])]
+        effects = [one["tests"][test][1] for one in names]
+        return f"{min(effects):.2f} to {max(effects):.2f}"
+
+    verdicts = {test: Counter(one["tests"][test][0] for one in found.values()) for test in TESTS}
+    alike = [test for test, counts in verdicts.items() if len(counts) == 1]
+    return (
+        f"All five use the picture: another one moves the answer by {span('dependency')} bit, and it adds "
+        f"{span('information')} bits to the true answer. How they are wired decides no verdict: {', '.join(alike)} "
+        "come out the same for all. Where a hint objects, the picture's answer wins "
+        f"{span('override', without='llava')} of the items on the four wirings and {span('override', only='llava')} "
+        "on lab:llava. All fail context: from no filler to the most that they can read (five words on the wirings), "
+        f"{span('context')} of the dependency is lost. They were trained on bare questions, and a word that is no part "
+        "of one is off their data; the test sees just that."
+    )
+
+
 def page() -> None:
     thresholds = [f"- **{test.name}**: {test.question} {test.threshold}" for test in TESTS.values()]
     scenes, questions = ALARM_SIZE
@@ -190,6 +211,8 @@ def page() -> None:
                 *alarm_table(measured("alarms")),
                 "",
                 "## The trained lab models",
+                "",
+                lab_story(measured("lab")),
                 "",
                 *lab_table(measured("lab")),
                 "",
