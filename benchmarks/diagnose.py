@@ -181,8 +181,8 @@ def lab_story(found: dict[str, Any]) -> str:
         "come out the same for all. Where a hint objects, the picture's answer wins "
         f"{span('override', without='llava')} of the items on the four wirings and {span('override', only='llava')} "
         "on lab:llava. All fail context: from no filler to the most that they can read (five words on the wirings), "
-        f"the dependency changes by {span('context')} of itself. They were trained on bare questions; a word that is no part "
-        "of one is off their data; the test sees just that."
+        f"the dependency changes by {span('context')} of itself. They were trained on bare questions; "
+        "a word that is no part of one is off their data, and the test sees just that."
     )
 
 
