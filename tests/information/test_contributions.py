@@ -140,6 +140,9 @@ class Game:
         self.value, self.cells, self.words = value, grid[0] * grid[1], words
         self.grid, self.asked = grid, 0
 
+    def image(self, picture):
+        return as_image(picture)
+
     def prepare(self, picture, question):
         segments = [Segment.BOS, *[Segment.IMAGE] * self.cells, Segment.INSTRUCTION, *[Segment.QUESTION] * self.words]
         return SimpleNamespace(

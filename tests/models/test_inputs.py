@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 from vlmlens.errors import PictureError, QuestionError
-from vlmlens.lab.draw import render, render_array
 from vlmlens.picture import encode_png
 
 QUESTION = "what color is the circle?"
@@ -66,14 +65,14 @@ def test_the_question_is_found_where_it_stands(word, model, scenes):
 
 def test_the_same_pixels_give_the_same_answer_whatever_they_come_in(any_model, scenes, tmp_path):
     scene = scenes[0]
-    image = render(scene)
+    image = any_model.image(scene)
     (tmp_path / "a.png").write_bytes(encode_png(image))
     bitmap = io.BytesIO()
     image.save(bitmap, "BMP")
     expected = any_model.inspect(scene, QUESTION)
     for picture in (
         image,
-        render_array(scene),
+        np.asarray(image),
         encode_png(image),
         bitmap.getvalue(),
         tmp_path / "a.png",
