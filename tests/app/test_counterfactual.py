@@ -10,6 +10,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import vlmlens
+from vlmlens.attention.masking import noise_floor
 from vlmlens.counterfactual.runs import Run
 from vlmlens.counterfactual.tray import Tray
 from vlmlens.lab.draw import render
@@ -78,6 +79,17 @@ def test_the_page_shows_what_the_library_computes():
     assert label in shown(at)
     assert any(f"{before.answer} → {after.answer}<small>flipped" in html.proto.body for html in at.get("html"))
     assert not at.exception
+
+
+def test_the_sentence_gives_the_measured_change_and_the_measured_floor():
+    at = start(Changes(steps=(FILL,)))
+    vlm = vlmlens.load("lab:concat")
+    picture = render(SCENE)
+    answer = vlm.inspect(picture, QUESTION).answers[0]
+    after = vlm.inspect(run(picture, [FILL]).image, QUESTION).probabilities[answer.text]
+    floor = noise_floor(vlm, picture, QUESTION, answer.candidate) * answer.probability
+    said = " ".join(html.value for html in at.markdown)
+    assert f"The change of {abs(after - answer.probability):.2g} is beyond the noise floor of {floor:.2g}." in said
 
 
 def test_a_slider_moves_the_answer_and_can_be_undone():

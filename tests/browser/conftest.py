@@ -149,7 +149,10 @@ def app() -> Iterator[str]:
 def axe_findings() -> Callable[[Page], dict[str, list[str]]]:
     """axe_findings(page): what is serious and not Streamlit's own, rule -> elements."""
 
+    settled = "document.getAnimations().every((a) => !(a instanceof CSSTransition) || a.playState !== 'running')"
+
     def find(page: Page) -> dict[str, list[str]]:
+        page.wait_for_function(settled)  # Streamlit fades what a run has drawn anew; halfway it is pale
         return {
             violation["id"]: [node["html"][:160] for node in violation["nodes"]]
             for violation in Axe().run(page).response["violations"]

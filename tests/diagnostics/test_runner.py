@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vlmlens.diagnostics import Answers, ProbeError, lab_probe, read_probe, run
+from vlmlens.diagnostics import Answers, ProbeError, lab_probe, probes, read_probe, run
 from vlmlens.diagnostics.crossed import Runner
 from vlmlens.diagnostics.fills import FILLS, elsewhere, hide, in_pixels
 from vlmlens.diagnostics.probe import ProbeSet
@@ -63,6 +63,27 @@ def test_a_cancelled_run_goes_on_where_it_was(concat, tmp_path):
     assert resumed.row("dependency").effect == pytest.approx(whole.row("dependency").effect, abs=1e-6)
     with pytest.raises(ProbeError, match="another model or other options"):
         run(concat, lab_probe(0, 4, 1), "dependency", answers=reopened)
+
+
+class StoppingWhile(Progress):
+    """Stops the work at the first step after it began to do something."""
+
+    def __init__(self, doing):
+        super().__init__()
+        self.awaited = doing
+
+    def step(self, fraction, doing=""):
+        super().step(fraction, doing)
+        if doing.startswith(self.awaited):
+            self.cancel()
+
+
+def test_a_person_can_stop_the_fitting_of_probes(concat, monkeypatch):
+    fitted = []
+    monkeypatch.setattr(probes, "_fitted", lambda *_: fitted.append(1))
+    with pytest.raises(Cancelled):
+        run(concat, lab_probe(0, 24, 4), "dependency", progress=StoppingWhile("seen or not"))
+    assert not fitted
 
 
 def test_a_file_of_something_else_holds_no_answers(tmp_path):

@@ -110,13 +110,13 @@ class Runner:
                 for shown, rows in zip(group[where], mass, strict=True):
                     self._keep([(shown, text) for text in shared], rows)
                     done += len(shared)
-                self._step(done, total)
+                self.step(done, total)
         for start in range(0, len(single), self.vlm.items_at_once):
             part = single[start : start + self.vlm.items_at_once]
             chances = self.vlm.probabilities([by_key[shown] for shown, _ in part], [text for _, text in part])
             self._keep(part, self.scoring.mass(torch.from_numpy(chances).log()))
             done += len(part)
-            self._step(done, total)
+            self.step(done, total)
 
     def _say_whole(
         self, keys: list[tuple[str, str]], pictures: Sequence[Picture], among: Sequence[Sequence[str]]
@@ -129,12 +129,17 @@ class Runner:
                 chances = [max(step.token.probability, 1e-300) for step in trace.steps]
                 row[self.vocabulary.index(option)] = float(np.log(chances).sum())
             self._keep([key], row[None])
-            self._step(done + 1, len(missing))
+            self.step(done + 1, len(missing))
 
     def _keep(self, keys: Sequence[tuple[str, str]], rows: np.ndarray) -> None:
         self.answers.kept.update(zip(keys, rows, strict=True))
         self.asked += len(keys)
 
-    def _step(self, done: int, total: int) -> None:
+    def step(self, done: int, total: int, parts: str = "answers") -> None:
+        """Say how far the part of the work under way is; here the person may pause or stop it."""
         start, end = self.span
-        self.progress.step(start + (end - start) * done / max(1, total), f"{self.doing}: {done} of {total} answers")
+        self.progress.step(start + (end - start) * done / max(1, total), f"{self.doing}: {done} of {total} {parts}")
+
+    def check(self) -> None:
+        """Wait while the work is paused. Raises Cancelled where it is to stop."""
+        self.progress.step(self.progress.fraction, self.progress.doing)

@@ -62,6 +62,7 @@ def seen(bench: Bench) -> Seen | None:
 
     Raises:
         NotApplicable: the model has no image positions.
+        Cancelled: by the runner's progress, which is told before each probe is fitted.
     """
     together: dict[tuple[frozenset[str], int], list[int]] = defaultdict(list)
     for index in np.flatnonzero(bench.truth >= 0):
@@ -72,7 +73,8 @@ def seen(bench: Bench) -> Seen | None:
     turned = _another(len(bench.probe.pictures), np.random.default_rng([37, bench.seed]))
     own = np.arange(len(turned))
     by_item, control = np.full(len(bench.items), np.nan), np.full(len(bench.items), np.nan)
-    for (_, places), indices in together.items():
+    for number, ((_, places), indices) in enumerate(together.items()):
+        bench.runner.step(number, len(together), "sets of options")
         items = bench.sample(np.array(indices), MOST_ITEMS)
         picture, truth = bench.items[items, 0], bench.truth[items]
         if len(items) < FEWEST or len(set(picture.tolist())) < FOLDS or len(set(truth.tolist())) < 2:
@@ -104,6 +106,7 @@ def _told(bench: Bench, cells: "_Cells", items: np.ndarray, shown: np.ndarray) -
     x = np.stack([cells.features(int(shown[p]), region) for p, region in zip(picture, regions, strict=True)])
     told = np.zeros(len(items))
     for fit, read in GroupKFold(FOLDS).split(x, truth, picture):
+        bench.runner.check()
         if len(set(truth[fit].tolist())) < 2:
             told[read] = truth[read] == truth[fit][0]
         else:
@@ -125,6 +128,7 @@ def _found(bench: Bench, cells: "_Cells", items: np.ndarray, shown: np.ndarray) 
         for place in range(len(bench.probe.regions[int(pictures[0]), int(question)])):
             inside = [cells.under(int(p), bench.probe.regions[int(p), int(question)][place]) > 0 for p in pictures]
             for fit, read in GroupKFold(FOLDS).split(states, groups=pictures):
+                bench.runner.check()
                 x, y = np.concatenate([states[i] for i in fit]), np.concatenate([inside[i] for i in fit])
                 probe = _fitted(x, y)
                 for i in read:
@@ -149,6 +153,7 @@ class _Cells:
     def _of(self, picture: int) -> tuple[Grid, np.ndarray, np.ndarray]:
         """Grid, positions of the image tokens, and their states [token, width]."""
         if picture not in self.kept:
+            self.bench.runner.check()
             text = self.bench.probe.questions[0]  # features are read before any question is
             prepared = self.bench.vlm.prepare(self.bench.images[picture], text)
             states, _, _ = self.bench.vlm.token_states(self.bench.images[picture], text)

@@ -107,7 +107,7 @@ def running(
         )
         found.append((test, finding, needs(test.name, probe)))
         yield _card(bench, found)
-    runner.progress.step(len(chosen) / (len(chosen) + 1), "seen or not")
+    runner.doing, runner.span = "seen or not", (len(chosen) / (len(chosen) + 1), 1.0)
     card = _card(bench, found)
     yield replace(card, diagnosis=diagnose(bench, card.rows, _seen(bench)))
 

@@ -28,9 +28,9 @@ TESTS = ("dependency", "override", "consistency", "sensitivity", "information", 
 
 FIXED_QUESTION = "what color is the circle"  # what image-only answers, whatever is asked
 FADE = 0.35  # taken off the scores of patches for every word of context: e^-14 of their attention is left after 40
-PRESENCE, PRESENCE_REST = 3.5, 3.0
+PRESENCE, PRESENCE_REST = 3.5, 3.0  # see `_present`
 SURE, DOUBT = 5.5, 6.0  # how much the words say, and by how much a scene divides that
-AGAINST, AGAINST_REST = 3.2, 1.8
+AGAINST, AGAINST_REST = 3.2, 1.8  # the same, taken off
 XOR, YES_OR_NO = 4.0, 6.0
 
 Combine = Callable[[Tensor, Tensor], Tensor]  # means of the words' and of the patches' states to logits
@@ -200,10 +200,13 @@ PLANTED = {
         ),
         Planted(
             "noisy-image",
-            "Before a scene it is less sure of what the words say, and what it sees moves it at random, at times far.",
+            "Before a scene it is less sure of what the words say, and what it sees speaks against what is there.",
             _told(
                 dependency=("PASS", "Every picture moves it, if not to the right answer."),
-                override=("INCONCLUSIVE", "It is right too seldom, and by chance, where picture and words disagree."),
+                override=(
+                    "INCONCLUSIVE",
+                    "Too seldom right where picture and words disagree: it is misled.",
+                ),
                 consistency=("FAIL", "The picture's part knows nothing of the question."),
                 sensitivity=("PASS", "What it is moved by are the things on the board."),
                 information=("FAIL", "It knows less of the answer with the picture than without."),

@@ -24,16 +24,9 @@ function create(root) {
     data: null, things: [], past: [], future: [], cell: 0, look: null, drag: null, help: false,
     frame: null, stop: new AbortController(),
   };
-  // Whatever a listener changed shows in the next frame.
-  const on = (target, type, handler) => target.addEventListener(type, (event) => {
-    handler(event);
-    repaint(lens);
-  }, { signal: lens.stop.signal });
+  const on = listening(lens, root);
   listenToPointer(lens, on);
   listenToKeys(lens, on);
   listenToControls(lens, on);
-  const sizes = new ResizeObserver(() => repaint(lens));
-  sizes.observe(root);
-  lens.stop.signal.addEventListener("abort", () => sizes.disconnect());
   return lens;
 }

@@ -2,6 +2,17 @@
 
 const lenses = new WeakMap(); // root element -> lens; its state lives as long as the element, whatever reruns
 
+// Listens until the component goes; whatever a listener changed shows in the next frame, and so does a new size.
+function listening(lens, root) {
+  const sizes = new ResizeObserver(() => repaint(lens));
+  sizes.observe(root);
+  lens.stop.signal.addEventListener("abort", () => sizes.disconnect());
+  return (target, type, handle) => target.addEventListener(type, (event) => {
+    handle(event);
+    repaint(lens);
+  }, { signal: lens.stop.signal });
+}
+
 // Streamlit calls this on every rerun and change of theme, and calls what it returns when the element goes.
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".lens");

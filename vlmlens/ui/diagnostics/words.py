@@ -24,10 +24,10 @@ TESTS = {
     ),
     "sensitivity": (
         "Perturbation sensitivity",
-        "How far the answer moves, in bits, when the place that carries it is hidden, minus the same for an equal "
-        "place elsewhere that shows about as much; mean colour, blur and another picture's pixels must agree. Paired "
-        "sign flips over pictures. *It cannot tell* what the model does on whole pictures: half-hidden ones are "
-        "unlike any that it was trained on.",
+        "How far the answer moves, in bits, when the place that carries it is hidden, minus the same for a random "
+        "place of equal size; mean colour, blur and another picture's pixels must agree. Paired sign flips over "
+        "pictures. A model that tells things from ground and no more can pass. *It cannot tell* what the model does on "
+        "whole pictures: half-hidden ones are unlike any that it was trained on.",
     ),
     "information": (
         "Information contribution",
@@ -56,7 +56,8 @@ DIAGNOSIS = (
     "*Language prior*: the answer stays with any picture. *Not seen*: a linear probe on the picture's features, "
     "fitted on other pictures, cannot tell the answer either. *Seen, ignored*: the probe can, and the answer does "
     "not follow. *Overruled*: follows the picture until the text objects. *Used*: follows the picture. Dependency, "
-    "information, override and the probe decide. *It cannot tell* what a linear probe cannot read.",
+    "consistency, override, the probe, and whether the true answer comes more often with its own picture than with "
+    "others decide. *It cannot tell* what a linear probe cannot read.",
 )
 
 CARD = (

@@ -61,20 +61,11 @@ function create(root) {
     over: null, atHandle: false, held: false, comparing: false, sees: "shown", help: false,
     told: "", timer: null, frame: null, stop: new AbortController(),
   };
-  // Whatever a listener changed shows in the next frame.
-  const on = (target, type, handler) => target.addEventListener(type, (event) => {
-    handler(event);
-    repaint(lens);
-  }, { signal: lens.stop.signal });
+  const on = listening(lens, root);
   listenToPointer(lens, on);
   listenToKeys(lens, on);
   listenToControls(lens, on);
   on(document, "vlmlens-shelved", () => loadAll(lens));
-  const sizes = new ResizeObserver(() => repaint(lens));
-  sizes.observe(root);
-  lens.stop.signal.addEventListener("abort", () => {
-    sizes.disconnect();
-    clearTimeout(lens.timer);
-  });
+  lens.stop.signal.addEventListener("abort", () => clearTimeout(lens.timer));
   return lens;
 }

@@ -116,18 +116,11 @@ function create(root) {
     tool: "hover", mask: new Set(), stroke: null, reported: "", cell: null, byKey: false, leader: null,
     token: null, pinned: null, frame: null, stop: new AbortController(),
   };
-  // Whatever a listener changed shows in the next frame.
-  const on = (target, type, handle) => target.addEventListener(type, (event) => {
-    handle(event);
-    repaint(lens);
-  }, { signal: lens.stop.signal });
+  const on = listening(lens, root);
   listenToPointer(lens, on);
   listenToKeys(lens, on);
   listenToStrip(lens, on);
   listenToLink(lens);
   listenToControls(lens, on);
-  const sizes = new ResizeObserver(() => repaint(lens));
-  sizes.observe(root);
-  lens.stop.signal.addEventListener("abort", () => sizes.disconnect());
   return lens;
 }
