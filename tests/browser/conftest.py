@@ -35,6 +35,7 @@ STREAMLITS_OWN = {
     "aria-allowed-attr",
 }
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"][data-test-connection-state="CONNECTED"]'
+DRAWN = "!document.querySelector('[data-testid=stSkeleton]')"  # a skeleton stands where code is still being fetched
 LOCAL = re.compile(r"(https?|wss?)://(127\.0\.0\.1|localhost)[:/]|data:|blob:")
 HARMLESS = re.compile(r"_stcore/(health|host-config)")  # asked for below the page's own path: two 404s
 
@@ -43,6 +44,7 @@ def _wait_idle(page: Page, timeout: float = 60.0) -> None:
     page.wait_for_selector(IDLE, timeout=1000 * timeout)
     page.wait_for_timeout(250)  # a rerun that the first run asked for
     page.wait_for_selector(IDLE, timeout=1000 * timeout)
+    page.wait_for_function(DRAWN, timeout=1000 * timeout)
 
 
 def _free_port() -> int:
@@ -149,10 +151,7 @@ def app() -> Iterator[str]:
 def axe_findings() -> Callable[[Page], dict[str, list[str]]]:
     """axe_findings(page): what is serious and not Streamlit's own, rule -> elements."""
 
-    settled = "document.getAnimations().every((a) => !(a instanceof CSSTransition) || a.playState !== 'running')"
-
     def find(page: Page) -> dict[str, list[str]]:
-        page.wait_for_function(settled)  # Streamlit fades what a run has drawn anew; halfway it is pale
         return {
             violation["id"]: [node["html"][:160] for node in violation["nodes"]]
             for violation in Axe().run(page).response["violations"]
