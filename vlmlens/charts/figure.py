@@ -15,6 +15,7 @@ SEGMENT_COLORS = {
     Segment.IMAGE: "#E69F00",
     Segment.QUESTION: "#0072B2",
     Segment.ANSWER: "#009E73",
+    Segment.LATENT: "#F0E442",
 }
 BEFORE, AFTER, NULL = "#56B4E9", "#D55E00", "#999999"
 QUIET = "#808080"  # lines that only help to read: seen on white and on the dark ground

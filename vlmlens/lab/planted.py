@@ -258,7 +258,7 @@ class CombiningReadout(nn.Module):
         self.attention = TwoPools()
         self.combine = combine
 
-    def forward(self, stream: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, stream: Tensor, mask: Tensor, patches: int = 0) -> Tensor:
         """stream [batch, position, width] and roles [batch, position] to logits [batch, answer]."""
         return self.combine(*self.attention(stream, mask))
 

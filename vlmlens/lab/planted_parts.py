@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vlmlens.lab.fusion import WIRINGS, Fusion
-from vlmlens.lab.model import Readout
+from vlmlens.lab.fusion.readout import Readout
 from vlmlens.lab.planted_text import CONTEXT
 from vlmlens.lab.text import MOST_WORDS
 from vlmlens.lab.vision import HEADS, PATCHES, WIDTH
@@ -44,10 +44,10 @@ class PlantedFusion(Fusion):
         self.apart, self.fade = apart, fade
         self.register_buffer("hints", hints, persistent=False)
 
-    def forward(self, image: Tensor, question: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """As a fusion does, `mask` being the words' roles. Returns the whole stream, and how all may be looked at.
+    def forward(self, image: Tensor, question: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, int]:
+        """As a fusion does, `mask` being the words' roles.
 
-        The latter are roles [batch, position]; see `plain`.
+        Returns the whole stream, the roles of all [batch, position] (see `plain`), and how many patches there are.
         """
         both = torch.cat([self.enter_image(image), self.enter(question, mask)], dim=1)
         roles = torch.cat([mask.new_full(image.shape[:2], PLAIN), mask], dim=1)
@@ -57,7 +57,7 @@ class PlantedFusion(Fusion):
         for number, (link,) in enumerate(self.links()):
             both = entering(number, both, positions)
             both = torch.where(still, both, link(both, both, may))
-        return leaving(len(self.layers), both, positions), roles
+        return leaving(len(self.layers), both, positions), roles, image.shape[1]
 
     def enter(self, words: Tensor, roles: Tensor) -> Tensor:
         """Features [batch, word, width] as they enter: the question's as if nothing stood around them."""
@@ -91,7 +91,7 @@ class HintedReadout(Readout):
         self.load_state_dict(trained.state_dict())
         self.dial, self.fade = dial, fade
 
-    def forward(self, stream: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, stream: Tensor, mask: Tensor, patches: int = 0) -> Tensor:
         """stream [batch, position, width] and roles [batch, position] to logits [batch, answer]."""
         added = plain(mask, self.fade)
         hints = mask >= HINT
@@ -100,7 +100,7 @@ class HintedReadout(Readout):
             others, many = (mask == PLAIN).sum(1, keepdim=True), hints.sum(1, keepdim=True).clamp_min(1)
             dialled = ALWAYS if self.dial >= 1 else math.log(self.dial / (1 - self.dial))
             added = torch.where(hints, dialled + (others / many).log(), added)
-        return super().forward(stream, added)
+        return super().forward(stream, added, patches)
 
 
 class TwoPools(nn.Module):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vlmlens.lab.draw import render_batch
+from vlmlens.lab.fusion import WIRINGS
 from vlmlens.lab.model import LabModel
 from vlmlens.lab.questions import ANSWERS, KINDS, all_questions
 from vlmlens.lab.sample import Item, take
@@ -39,13 +40,11 @@ class Recipe:
 VISION = Recipe(pool=20_000, steps=600, rate=3e-3)
 TEXT = Recipe(pool=0, steps=400, batch=64)
 WIRING = Recipe(pool=60_000, steps=1400, rate=3e-3, emphasis=True)
-# Where only one stream is reshaped, counting and relations come later (and for the words a step costs a third).
-WIRING_STEPS = {"img2txt": 1300, "txt2img": 3000}
 
 
 def wiring_recipe(name: str) -> Recipe:
     """The recipe of one wiring: alike for all but the number of steps."""
-    return replace(WIRING, steps=WIRING_STEPS.get(name, WIRING.steps))
+    return replace(WIRING, steps=WIRINGS[name].steps)
 
 
 # How often each kind is drawn from the pool under `emphasis`; the pool itself holds all evenly. First evenly, because
@@ -208,7 +207,7 @@ def train_wiring(
     ids = encode([question.text for question in all_questions()])
     with torch.no_grad():
         words = text(ids)
-    trained = [*model.fusion.parameters(), *model.readout.parameters()]
+    trained = [p for part in (model.fusion, model.readout) for p in part.parameters() if p.requires_grad]
 
     def loss_of(index: np.ndarray) -> Tensor:
         which = pool.question[index]

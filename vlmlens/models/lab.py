@@ -1,4 +1,4 @@
-"""The four wirings of the lab behind the VLM protocol."""
+"""The wirings of the lab behind the VLM protocol."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vlmlens.errors import NotApplicable
 from vlmlens.lab.draw import PIXELS, render_array
-from vlmlens.lab.fusion import WIRINGS, Look
+from vlmlens.lab.fusion import STREAMS, WIRINGS, Look, TwoPools, places, positions_of, where
 from vlmlens.lab.questions import ANSWERS
 from vlmlens.lab.scenes import Scene
 from vlmlens.lab.text import encode, known_words
@@ -24,7 +24,14 @@ from vlmlens.threads import one_thread
 from vlmlens.trace import Answer, Grid, Segment, Site
 from vlmlens.trace.capture import Recorder, recording
 
-_PEOPLE_SAY = {"image": "picture", "question": "words", "both": "all"}
+_PEOPLE_SAY = {
+    "image": "picture",
+    "question": "words",
+    "both": "all",
+    "latents": "latents",
+    "latents and words": "latents and words",
+    "latents and picture": "latents and picture",
+}
 
 
 class LabVLM(VLM):
@@ -45,12 +52,13 @@ class LabVLM(VLM):
         words, told = self.words(question)
         with torch.inference_mode(), self.listening():
             image, text, mask = self.model.encode(torch.from_numpy(_pixels(picture)[None]), self.ids([question]))
-        segments = np.array([Segment.IMAGE] * PATCHES + [*told], np.int8)
+        latents = self.model.fusion.queries
+        segments = np.array([Segment.IMAGE] * PATCHES + [*told] + [Segment.LATENT] * latents, np.int8)
         return Prepared(
             question=question,
             image=picture,
             inputs={"image": image, "text": text, "mask": mask, "pools": True},
-            tokens=(*(f"patch {i + 1}" for i in range(PATCHES)), *words),
+            tokens=(*(f"patch {i + 1}" for i in range(PATCHES)), *words, *(f"latent {i + 1}" for i in range(latents))),
             segments=segments,
             grid=Grid.regular((SIDE, SIDE), range(PATCHES), picture.size),
         )
@@ -65,12 +73,9 @@ class LabVLM(VLM):
         return encode(list(questions))
 
     def sites(self, prepared: Prepared) -> Mapping[nn.Module, Site]:
-        length = prepared.length
-        span = {
-            "image": tuple(range(PATCHES)),
-            "question": tuple(range(PATCHES, length)),
-            "both": tuple(range(length)),
-        }
+        length, latents = prepared.length, self.model.fusion.queries
+        parts = places(PATCHES, length - PATCHES - latents, latents)
+        span = {stream: positions_of(stream, parts) for stream in STREAMS}
         found: dict[nn.Module, Site] = {}
         for number, layer in enumerate(self.model.fusion.links()):
             label = f"layer {number + 1}: {describe([link.look for link in layer])}"
@@ -100,7 +105,9 @@ class LabVLM(VLM):
         return self.model.fuse(*(t.expand(variants, *t.shape[1:]) for t in tensors))
 
     def read_out(self, states: Tensor) -> Tensor:
-        if self.wiring.reads == "question":
+        if isinstance(self.model.readout.attention, TwoPools):
+            raise NotApplicable(f"{self.name} reads picture and words apart; a lens at one of them shows nothing.")
+        if "image" not in STREAMS[self.wiring.reads]:
             raise NotApplicable(f"{self.name} never reads its answer from image positions; a lens there shows nothing.")
         return self.model.readout(states[:, None], torch.ones(len(states), 1, dtype=torch.bool))
 
@@ -134,8 +141,9 @@ class LabVLM(VLM):
             image, text, mask = self.model.encode(torch.from_numpy(np.stack([_pixels(p) for p in pictures])), ids)
         asked = mask == 1  # with a planted model the mask also tells what stands around the question
         seen, none = asked.new_ones(len(ids), PATCHES), torch.zeros_like(asked)
+        latents = asked.new_zeros(len(ids), self.model.fusion.queries)
         inputs = {"image": image, "text": text, "mask": mask}
-        return Batch(inputs, torch.cat([seen, none], 1), torch.cat([~seen, asked], 1))
+        return Batch(inputs, torch.cat([seen, none, latents], 1), torch.cat([~seen, asked, latents], 1))
 
     def batch_logits(self, batch: Batch) -> Tensor:
         return self.model.fuse(*(batch.inputs[name] for name in ("image", "text", "mask")))
@@ -150,10 +158,11 @@ class LabVLM(VLM):
         ids = self.ids(questions)
         streams: dict[int, Tensor] = {}
         recorder = Recorder({}, np.zeros(0), {}, see=streams.__setitem__ if lens else None)
-        reads = {"image": slice(0, PATCHES), "question": slice(PATCHES, None), "both": slice(None)}[self.wiring.reads]
         with torch.inference_mode(), self.listening():
             text, mask = self.model.words(ids)
-        whole = torch.cat([mask.new_ones(len(ids), PATCHES), mask], dim=1)[:, reads]
+        latents = self.model.fusion.queries
+        reads = where(self.wiring.reads, places(PATCHES, mask.shape[1], latents))
+        whole = torch.cat([mask.new_ones(len(ids), PATCHES), mask, mask.new_ones(len(ids), latents)], dim=1)[:, reads]
         for index, picture in enumerate(pictures):
             with self.lock, torch.inference_mode(), self.listening(), recording(recorder):
                 image = self.model.vision(torch.from_numpy(_pixels(picture)[None]))
@@ -161,7 +170,7 @@ class LabVLM(VLM):
                 before = [
                     states for layer, states in sorted(streams.items()) if 0 < layer < len(self.model.fusion.layers)
                 ]
-                logits = [self.model.readout(states[:, reads], whole) for states in before] + logits
+                logits = [self.model.readout(states[:, reads], whole, PATCHES) for states in before] + logits
             yield slice(index, index + 1), torch.stack(logits)[:, None]
 
 

@@ -6,6 +6,7 @@ Opening executes nothing and trusts nothing: every field is checked, and any cha
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,8 @@ def _record(name: str, positions: Any, length: int, places: int, tensors: dict[s
     for attention, visible in zip(record.attention, record.visible, strict=True):
         _check(heads > 0 and attention.shape == (heads, rows, length) and visible.shape == (rows, length))
         _check(bool((attention >= 0).all() and (attention.sum(axis=-1) < 1.01).all()))
+    if all(parts.shape[1:2] == (Segment.LATENT,) for parts in record.parts):  # written before there were latents
+        record = replace(record, parts=tuple(np.pad(parts, ((0, 0), (0, 1), (0, 0))) for parts in record.parts))
     for parts, update in zip(record.parts, record.update, strict=True):
         _check(parts.shape == (rows, len(Segment), record.update[0].shape[-1]) and update.shape == parts[:, 0].shape)
     return record

@@ -16,6 +16,7 @@ class Segment(IntEnum):
     IMAGE = 2
     QUESTION = 3
     ANSWER = 4
+    LATENT = 5  # a learned query (Q-Former, Perceiver): no word, no place, the same for every input
 
     @property
     def word(self) -> str:

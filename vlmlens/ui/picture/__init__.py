@@ -16,7 +16,7 @@ import numpy as np
 from vlmlens.ui.browser import component, nothing, picture_id
 from vlmlens.ui.picture.blocks import block, pack, pack_words
 
-Segment = Literal["bos", "instruction", "image", "question", "answer"]
+Segment = Literal["bos", "instruction", "image", "question", "answer", "latent"]
 Tool = Literal["hover", "brush", "box"]
 HEIGHT = 520  # pixels, the tallest the picture is drawn
 ATTENTION = "of the attention"  # the unit whose values are told in percent

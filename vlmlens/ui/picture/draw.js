@@ -3,7 +3,7 @@
 const INFERNO = ["000004", "1b0c41", "4a0c6b", "781c6d", "a52c60", "cf4446", "ed6925", "fb9b06", "f7d13d", "fcffa4"];
 const BELOW = ["6baed6", "2b7bba", "08519c"];
 const ABOVE = ["fb7050", "d42020", "8e0610"];
-const SEGMENTS = { bos: "#CCCCCC", instruction: "#999999", image: "#E69F00", question: "#0072B2", answer: "#009E73" };
+const SEGMENTS = { bos: "#CCCCCC", instruction: "#999999", image: "#E69F00", question: "#0072B2", answer: "#009E73", latent: "#F0E442" };
 
 function rgb(hex) {
   return [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16));

@@ -1,0 +1,69 @@
+"""The bricks of a fusion: the way in, and one attention with its feed-forward."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from vlmlens.lab.fusion.wiring import Look
+from vlmlens.lab.vision import HEADS, WIDTH, Attention
+
+
+class Entrance(nn.Module):
+    """A frozen encoder's features brought to one scale, with a learned place for every position."""
+
+    def __init__(self, positions: int, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(WIDTH)
+        self.project = nn.Identity() if width == WIDTH else nn.Linear(WIDTH, width)
+        self.places = nn.Parameter(torch.randn(positions, width) / 3)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """features [batch, position, the encoder's width] to [batch, position, width]; fewer positions are no harm."""
+        places: Tensor = self.project(self.norm(features)) + self.places[: features.shape[1]]
+        return places
+
+
+class Gate(nn.Module):
+    """The tanh of a learned number that begins at zero, times a weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.zeros(()))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return self.alpha.tanh() * weight
+
+
+class Link(nn.Module):
+    """The brick: pre-norm attention of one stream to another, then feed-forward, both added to the residual stream."""
+
+    def __init__(self, look: Look, width: int) -> None:
+        super().__init__()
+        self.look = look
+        self.norm_queries = nn.LayerNorm(width)
+        self.norm_keys = nn.LayerNorm(width)
+        self.attention = Attention(width, HEADS)
+        self.feed_forward = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
+        )
+        if look.gated:
+            # In the last projection itself, so that whoever splits what attention writes finds the gate inside.
+            self.attention.out_proj = nn.Linear(width, width, bias=False)
+            self.feed_forward[-1] = nn.Linear(2 * width, width, bias=False)
+            for projection in (self.attention.out_proj, self.feed_forward[-1]):
+                parametrize.register_parametrization(projection, "weight", Gate())
+
+    def gates(self) -> tuple[Tensor, Tensor] | None:
+        """The tanh of the gates of attention and of the feed-forward, each a number; None without gates."""
+        if not self.look.gated:
+            return None
+        found = [module.alpha.tanh() for module in self.modules() if isinstance(module, Gate)]
+        return found[0], found[1]
+
+    def forward(self, queries: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
+        """queries [batch, query, width], keys [batch, key, width] to the new queries.
+
+        `mask` is bool [batch, key] or [batch, query, key].
+        """
+        queries = queries + self.attention(self.norm_queries(queries), self.norm_keys(keys), mask)
+        return queries + self.feed_forward(queries)
