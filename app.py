@@ -9,6 +9,7 @@ st.navigation(
     [
         st.Page("app_pages/inspect.py", title="Inspect", default=True),
         st.Page("app_pages/counterfactual.py", title="Counterfactual"),
+        st.Page("app_pages/fusion.py", title="Fusion"),
         st.Page("app_pages/information.py", title="Information"),
         st.Page("app_pages/diagnostics.py", title="Diagnostics"),
     ],

@@ -37,11 +37,15 @@ class Progress:
         self._stop.set()
         self._go.set()
 
-    def step(self, fraction: float, doing: str = "") -> None:
-        """Say how far the work is; waits while it is paused. Raises Cancelled where the person asked to stop."""
+    def check(self) -> None:
+        """Wait while the work is paused. Raises Cancelled where the person asked to stop."""
         self._go.wait()
         if self._stop.is_set():
             raise Cancelled("The work was cancelled.")
+
+    def step(self, fraction: float, doing: str = "") -> None:
+        """Say how far the work is, and `check`."""
+        self.check()
         self.fraction, self.doing = fraction, doing
 
     def over(self, parts: Iterable[T], count: int, doing: str = "") -> Iterator[T]:

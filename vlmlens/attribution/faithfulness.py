@@ -227,7 +227,7 @@ def _probabilities(case: Case, fills: Tensor | None, taken: np.ndarray, progress
     for fill in () if fills is None else fills:
         for start in range(0, len(taken), vlm.variants_at_once):
             if progress is not None:
-                progress.step(progress.fraction, progress.doing)
+                progress.check()
             with case.computing(), torch.inference_mode():  # the model is free for others between two batches
                 eyes = case.eyes
                 mask = torch.from_numpy(taken[start : start + vlm.variants_at_once]).to(eyes.cells.device)

@@ -142,4 +142,4 @@ class Runner:
 
     def check(self) -> None:
         """Wait while the work is paused. Raises Cancelled where it is to stop."""
-        self.progress.step(self.progress.fraction, self.progress.doing)
+        self.progress.check()

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from vlmlens.lab.fusion import WIRINGS, Fusion
+from vlmlens.lab.fusion import WIRINGS, ContrastiveReadout, Fusion, MergedReadout, Readout
 from vlmlens.lab.text import PAD, TextEncoder
 from vlmlens.lab.vision import WIDTH, VisionEncoder
 
@@ -15,7 +15,7 @@ class LabModel(nn.Module):
         self.vision = VisionEncoder()
         self.text = TextEncoder()
         self.fusion = Fusion(WIRINGS[wiring], width, latents)
-        self.readout = WIRINGS[wiring].readout(width)
+        self.readout: Readout | MergedReadout | ContrastiveReadout = WIRINGS[wiring].readout(width)
 
     def encode(self, pixels: Tensor, ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """pixels uint8 [batch, 48, 48, rgb], ids [batch, word] to image and word features and the word mask."""

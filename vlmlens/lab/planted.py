@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from vlmlens.errors import ModelError
+from vlmlens.lab.fusion import Readout
 from vlmlens.lab.model import LabModel
 from vlmlens.lab.planted_fit import SIGNS, fitted, hint_states, trained
 from vlmlens.lab.planted_parts import PLAIN, HintedReadout, PlantedFusion, TwoPools, roles_of
@@ -269,6 +270,7 @@ class PlantedModel(LabModel):
     def __init__(self, name: PlantedName) -> None:
         super().__init__("concat")
         row, shipped = name.row, trained()
+        assert isinstance(shipped.readout, Readout)  # of lab:concat
         self.row = row
         self.vision = shipped.vision if row.sees else Blindfold(shipped.vision, fitted().mean_image)  # type: ignore[assignment]
         self.text = shipped.text

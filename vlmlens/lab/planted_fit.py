@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vlmlens.lab.draw import PIXELS, render_batch
+from vlmlens.lab.fusion import Readout
 from vlmlens.lab.model import LabModel
 from vlmlens.lab.planted_parts import PlantedFusion, roles_of
 from vlmlens.lab.planted_text import encode
@@ -49,6 +50,7 @@ def trained() -> LabModel:
 def hint_states() -> Tensor:
     """For each answer a state [answer, width] of which the trained readout says just this when it reads it alone."""
     readout = trained().readout
+    assert isinstance(readout, Readout)  # of lab:concat
     target = torch.arange(len(ANSWERS))
     with torch.inference_mode(False), torch.enable_grad():
         states = torch.randn(len(ANSWERS), WIDTH, generator=torch.Generator().manual_seed(0)).requires_grad_()

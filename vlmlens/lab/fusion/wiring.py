@@ -1,12 +1,9 @@
 """A wiring as data: which stream looks at which, layer by layer, and which one the answer is read from."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import nn
-
-from vlmlens.lab.fusion.readout import Readout
+from vlmlens.lab.fusion.readout import ContrastiveReadout, MergedReadout, Readout
 
 Part = Literal["image", "question", "latents"]
 Stream = Literal["image", "question", "both", "latents", "latents and words", "latents and picture"]
@@ -54,7 +51,7 @@ class Wiring:
     best_for: str  # what the literature says of it
     cannot: str
     latents: int = 0  # learned queries that join the sequence after the words
-    readout: Callable[[int], nn.Module] = Readout  # made for a width
+    readout: type[Readout | MergedReadout | ContrastiveReadout] = Readout  # made for a width
     ceiling: str = ""  # why no training brings it to 97 %, and in which questions
     steps: int = 1400  # of training, with everything else alike
 
