@@ -344,9 +344,7 @@ def _train(options: argparse.Namespace) -> None:
     if unknown := [name for name in names if name.kind not in LAB_KINDS]:
         raise UserError(f"There is no {unknown[0]} to train; the lab has {', '.join(LAB_KINDS)}.")
     if not names and not options.all:
-        raise UserError(
-            "Name the models to train (vlmlens train lab:concat@0), train all of them with --all, or a run with --wiring."
-        )
+        raise UserError("Name the models to train (vlmlens train lab:concat@0), or take --all, or --wiring for a run.")
     if not options.card:
         make_all(() if options.all else names, report=_tell)
     cards = {}

@@ -95,7 +95,7 @@ class Plan:
             "With all three rates at 0 nothing would be learnt; set one above 0.",
         )
         unknown = [kind for kind in self.mix if kind not in KINDS]
-        refuse(bool(unknown), f"There are no {unknown[:1]} questions; there are {', '.join(KINDS)}.")
+        refuse(bool(unknown), f"There are no {', '.join(unknown)} questions; there are {', '.join(KINDS)}.")
         refuse(
             bool(self.mix) and not (all(0 <= part < inf for part in self.mix.values()) and max(self.mix.values()) > 0),
             "The mix has a number from 0 up for each kind of question, and one above 0.",
