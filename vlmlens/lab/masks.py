@@ -17,7 +17,7 @@ class Layout:
     """What stands where.
 
     `queries`: learned queries, or the tokens of one picture. `words`: words of the text. `markers`: ascending places
-    among the words, each the place of one picture; only masks that look across at pictures use them. `answers`: how many
+    among the words, each the place of one picture; only masks that look across use them. `answers`: how many
     of the words, the last ones, are written and not given; only a prefix asks.
     """
 
