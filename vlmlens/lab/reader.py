@@ -53,7 +53,7 @@ class Reader(nn.Module):
         return self.words(caption), caption != PAD
 
 
-def reader_loss(reader: Reader, caption: Tensor, question: Tensor, answer: Tensor, other: float = 0.2) -> Tensor:
+def reader_loss(reader: Reader, caption: Tensor, question: Tensor, answer: Tensor, other: float = 0.1) -> Tensor:
     """Cross-entropy of the answer, and `other` times that of every next word of sentence and question, nats."""
     description, told = reader.spelled(caption)
     logits = reader(description, told, question)

@@ -33,10 +33,11 @@ CHANCE = 1 / GALLERY
 class Schedule:
     """How long each part is trained, and on what."""
 
+    read: int = 30_000  # sentences with a question that the reader learns from; no picture is drawn for them
     pool: int = 12_000  # pictures of two things, each with a sentence and a question
     tested: int = 1024  # held-out ones
     batch: int = 128
-    reader: int = 900  # steps
+    reader: int = 1600  # steps
     align: int = 500
     connect: int = 400  # of every variant
     rate: float = 3e-3
@@ -92,7 +93,10 @@ VARIANTS = {
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Pictures as the frozen eyes see them, with sentences, questions and answers as word numbers."""
+    """Pictures as the frozen eyes see them, with sentences, questions and answers as word numbers.
+
+    Without eyes, no picture is drawn and `image` is empty.
+    """
 
     told: tuple[Told, ...]
     image: Tensor  # float16 [item, patch, WIDTH]
@@ -103,16 +107,17 @@ class Data:
     answer: Tensor  # int [item]
 
     @classmethod
-    def of(cls, told: Sequence[Told], vision: VisionEncoder) -> "Data":
-        features = []
+    def of(cls, told: Sequence[Told], vision: VisionEncoder | None = None) -> "Data":
+        features = [torch.zeros(0)]
         with torch.no_grad():
-            for start in range(0, len(told), 500):
+            for start in range(0, len(told) if vision else 0, 500):
+                assert vision is not None
                 pixels = render_batch([item.scene for item in told[start : start + 500]])
                 features.append(vision(torch.from_numpy(pixels)).half())
         captions = [item.caption for item in told]
         return cls(
             tuple(told),
-            torch.cat(features),
+            torch.cat(features[1:] or features),
             numbers(captions, MOST_CAPTION),
             numbers(captions, MOST_CAPTION + 1, begin=BEGIN),
             numbers(captions, MOST_CAPTION + 2, begin=TELL, end=END),
@@ -348,7 +353,8 @@ def run(
             yield found
 
     reader: Reader = seeded(1000 + seed, Reader)
-    yield from follow("reader", train_reader(reader, data, schedule, seed, progress), [reader])
+    sentences = Data.of(pairs("train", 10_000 + seed, schedule.read))
+    yield from follow("reader", train_reader(reader, sentences, schedule, seed, progress), [reader])
     qformer: QFormer = seeded(2000 + seed, QFormer)
     fresh = copy.deepcopy(qformer)
     if any(variant.aligned for variant in chosen):
