@@ -61,7 +61,7 @@ class Mask:
     used_by: str
     paper: str
     see: Callable[[Layout], np.ndarray]
-    denied: str  # why a place may not be looked at
+    denied: str  # why a position of the one kind may not look at one of the other
     across: bool = False  # rows are words and columns the tokens of pictures
     first: str = "query"  # what the positions before the words are
 
@@ -141,7 +141,7 @@ MASKS: dict[str, Mask] = {
             "the captioning loss of a Q-Former",
             "BLIP-2 (Li et al., ICML 2023), section 3.1 and figure 2: the multimodal causal mask (UniLM's)",
             itg,
-            "it would see what it must say: queries see no words, and a word sees none after itself",
+            "what the words need must be in the queries before a word is said",
         ),
         Mask(
             "causal",
@@ -150,7 +150,7 @@ MASKS: dict[str, Mask] = {
             "LLaVA, Qwen-VL, SmolVLM and most decoders",
             "Vaswani et al. (NeurIPS 2017), section 3.2.3; with picture tokens first, LLaVA (Liu et al., NeurIPS 2023)",
             causal,
-            "it comes later",
+            "",
             first="picture token",
         ),
         Mask(
@@ -160,7 +160,7 @@ MASKS: dict[str, Mask] = {
             "PaliGemma, GIT",
             "PaliGemma (Beyer et al., arXiv 2407.07726), section 3.1 and figure 2: the prefix-LM mask",
             prefix,
-            "it is part of the answer and comes later",
+            "it is written later",
             first="picture token",
         ),
         Mask(
@@ -182,7 +182,7 @@ MASKS: dict[str, Mask] = {
             "Flamingo (Alayrac et al., NeurIPS 2022), section 2.3, eq. 2 and figure 7; a marker counts as being after "
             "its own picture, as in OpenFlamingo",
             last_picture,
-            "it is not the last picture before this word",
+            "",
             across=True,
             first="token",
         ),
@@ -195,7 +195,7 @@ MASKS: dict[str, Mask] = {
             "Flamingo (Alayrac et al., NeurIPS 2022), section 2.3: attending to one picture at a time let a "
             "model trained with up to 5 pictures use 32",
             all_pictures,
-            "it comes after this word",
+            "",
             across=True,
             first="token",
         ),
