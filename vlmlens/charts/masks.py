@@ -13,7 +13,7 @@ COLORS = {
     "word": SEGMENT_COLORS[Segment.QUESTION],
 }
 NAMES = {"query": "looks at a query", "picture token": "looks at the picture", "word": "looks at a word"}
-LEAST, MOST = 12, 26  # pixels of a cell
+LEAST, MOST = 12, 23  # pixels of a cell
 
 
 def mask(drawn: Drawn, small: bool = False) -> Figure:
@@ -67,7 +67,7 @@ def mask(drawn: Drawn, small: bool = False) -> Figure:
         },
     }
     count = max(1, len(names[0]))
-    cell = 8 if small else min(MOST, max(LEAST, 420 // count))
+    cell = 8 if small else min(MOST, max(LEAST, 400 // count))
     many = f"{int(drawn.seen.sum())} of {drawn.seen.size} pairs may look"
     told = f"{drawn.mask.title}: {drawn.mask.sentence} {many}."
     return figure({"data": data, **cells}, told, cell * count + (10 if small else 110))

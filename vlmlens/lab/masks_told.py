@@ -97,6 +97,6 @@ def _word(words: Sequence[str], place: int, reached: int) -> Spot:
     word = words[place]
     if word == MARKER:
         number = words[: place + 1].count(MARKER)
-        return Spot(f"‹{number}›", f"the marker of picture {number}", "word", reached)
+        return Spot(f"image {number}", f"the marker of picture {number}", "word", reached)
     which = f" (word {place + 1})" if words.count(word) > 1 else ""
     return Spot(word, f"the word “{word}”{which}", "word", reached)

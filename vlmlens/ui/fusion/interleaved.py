@@ -105,9 +105,9 @@ def _masks(words: Sequence[str], tokens: int) -> dict[str, charts.Figure]:
                 f"**{drawn.mask.title}.** {drawn.mask.sentence}",
                 (drawn.mask.title, f"{drawn.mask.paper}. Used by {drawn.mask.used_by}."),
             )
+            st.markdown(drawn.sentence())
             figures[name] = charts.mask(drawn)
             chart(figures[name])
-            st.caption(drawn.sentence())
     return figures
 
 

@@ -34,7 +34,13 @@ HELP = (
 def draw() -> None:
     group = str(
         st.segmented_control(
-            "Masks of", list(GROUPS), key="mask-group", default="Q-Former", required=True, bind="query-params"
+            "Masks of",
+            list(GROUPS),
+            key="mask-group",
+            default="Q-Former",
+            required=True,
+            bind="query-params",
+            label_visibility="collapsed",
         )
     )
     if group == "Flamingo":
