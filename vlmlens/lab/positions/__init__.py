@@ -1,3 +1,13 @@
-"""How a position is told to attention: one file an encoding, found by name in `POSITIONS`."""
+"""How a position is told to attention: one file an encoding, each with a `POSITIONS`; all by name in `POSITIONS`."""
 
-POSITIONS: tuple[str, ...] = ("learned",)
+from vlmlens.lab.positions import chunked, interleaved, learned, none, rotary2d
+from vlmlens.lab.positions.encoding import Positions
+from vlmlens.lab.positions.learned import stretched
+from vlmlens.lab.positions.turn import AXES, BASE, Axis, Pair, Turn, turn
+from vlmlens.lab.positions.where import coordinates
+
+POSITIONS: dict[str, Positions] = {
+    file.POSITIONS.name: file.POSITIONS for file in (none, learned, rotary2d, interleaved, chunked)
+}
+
+__all__ = ["AXES", "BASE", "POSITIONS", "Axis", "Pair", "Positions", "Turn", "coordinates", "stretched", "turn"]
