@@ -39,8 +39,8 @@ from vlmlens.lab.weights import load_encoders, load_eyes, local_state
 
 HOME = Path(__file__).resolve().parents[1] / "assets" / "positions"
 TARGET = HOME / "accuracy.json"
-WIRING = "concat"
-RECIPE = Recipe(pool=40_000, steps=1500, rate=3e-3)
+WIRING = "img2txt"
+RECIPE = Recipe(pool=40_000, steps=2000, batch=128, rate=3e-3)
 SEEDS = (0, 1)
 SIDES = (3, 4, 5)
 ITEMS = 500  # of each kind of question and each axis, on each board

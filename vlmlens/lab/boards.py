@@ -3,8 +3,8 @@
     item = board_item(side=5, kind="relation", rng=np.random.default_rng(0))
     render_board(item.scene)         # uint8 [80, 80, rgb]
 
-A cell is as large as ever and looks as ever; there are more of them. Answers come from the same vocabulary: on any board
-the first column is "left", the last "right" and all between "center"; rows likewise. "Left of" and "above" compare.
+A cell is as large as ever and looks as ever; there are more of them. Answers come from the same vocabulary: on any
+board the first column is "left", the last "right" and all between "center"; rows likewise.
 """
 
 from collections.abc import Sequence
@@ -98,12 +98,8 @@ def board_item(side: int, kind: str, rng: np.random.Generator) -> BoardItem:
     question = questions[rng.integers(len(questions))]
     answer = question.candidates[rng.integers(len(question.candidates))]
     while True:  # until the things that are asked about stand as the answer wants it
-        cells = [
-            divmod(int(cell), side) for cell in rng.permutation(side * side)[: int(rng.integers(1, MOST_THINGS + 1))]
-        ]
-        cells += [] if len(cells) >= len(question.about) else [divmod(int(rng.integers(side * side)), side)]
-        if len(set(cells)) < len(cells):
-            continue
+        count = int(rng.integers(len(question.about), MOST_THINGS + 1))
+        cells = [divmod(int(cell), side) for cell in rng.permutation(side * side)[:count]]
         things = [Placed(free_thing(rng, question.about[i]), *cells[i]) for i in range(len(question.about))]
         for cell in cells[len(things) :]:
             other = free_thing(rng, Pattern())

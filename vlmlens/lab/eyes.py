@@ -34,7 +34,7 @@ class LocalEyes(nn.Module):
 
 
 def by_cell(features: Tensor, side: int) -> Tensor:
-    """Features [batch, patch, width] of a board of `side` cells a side, averaged within each cell: [batch, cell, width].
+    """Features [batch, patch, width] of `side` x `side` cells, averaged within each: [batch, cell, width].
 
     A cell is two patches high and two wide.
     """

@@ -12,8 +12,8 @@ from vlmlens.lab.vision import PATCHES, WIDTH, VisionEncoder
 class LabModel(nn.Module):
     """Pixels and word ids to logits over `ANSWERS`; fusion and readout are `width` wide, the encoders always WIDTH.
 
-    `positions` names one of POSITIONS. Whatever is not `learned` comes with local eyes, which see every patch alone: the
-    encoder's own learned places would tell where things are in its stead. `local` gives such eyes to `learned` too.
+    `positions` names one of POSITIONS. Whatever is not `learned` comes with local eyes, which see every patch alone:
+    the encoder's own learned places would tell where things are in its stead. `local` gives such eyes to `learned` too.
     `board`, in cells a side, says for how many patches there are learned places; others are not bound to a size.
     """
 

@@ -14,8 +14,8 @@ from torch import Tensor
 Axis = Literal["time", "row", "column"]
 AXES: tuple[Axis, ...] = ("time", "row", "column")
 
-# Frequencies fall from 1 towards 1 / BASE. Language models take 10 000 and more; on a grid of a dozen patches most pairs
-# would then never turn (Heo et al., 2024, take 100 for pictures).
+# Frequencies fall from 1 towards 1 / BASE. Language models take 10 000 and more; on a grid of a dozen patches most
+# pairs would then never turn (Heo et al., 2024, take 100 for pictures).
 BASE = 100.0
 
 
