@@ -28,6 +28,7 @@ from torch.nn import functional as F
 import vlmlens
 from vlmlens.lab.boards import KINDS, Board, BoardItem, board_items, render_board
 from vlmlens.lab.eyes import by_cell
+from vlmlens.lab.fusion.wiring import IMAGE
 from vlmlens.lab.model import LabModel
 from vlmlens.lab.positions import BASE, POSITIONS, stretched
 from vlmlens.lab.questions import ANSWERS, all_questions
@@ -36,12 +37,14 @@ from vlmlens.lab.scenes import BOARD
 from vlmlens.lab.text import PAD, encode
 from vlmlens.lab.train import Pool, Recipe, make_pool, optimise
 from vlmlens.lab.weights import load_encoders, load_eyes, local_state
+from vlmlens.trace import Segment, Site
+from vlmlens.trace.capture import Recorder, recording
 
 HOME = Path(__file__).resolve().parents[1] / "assets" / "positions"
 TARGET = HOME / "accuracy.json"
 WIRING = "img2txt"
-RECIPE = Recipe(pool=40_000, steps=2000, batch=128, rate=3e-3)
-SEEDS = (0, 1)
+RECIPE = Recipe(pool=40_000, steps=1800, batch=128, rate=3e-3)
+SEEDS = (0, 1, 2)
 SIDES = (3, 4, 5)
 ITEMS = 500  # of each kind of question and each axis, on each board
 PLAN = [(positions, seed) for seed in SEEDS for positions in POSITIONS]
@@ -139,6 +142,34 @@ def measured(model: LabModel) -> list[dict[str, Any]]:
     return rows
 
 
+def attention(model: LabModel) -> list[list[list[float]]]:
+    """What patches look at in the layers where they look at each other, on the board of training.
+
+    [layer][row offset][column offset], offsets from -2 to 2: the mean weight, times the number of patches, of all pairs
+    of patches that far apart; 1 is even attention. Mean over heads and 200 questions of each kind.
+    """
+    items = [item for kind in KINDS for item in asked(BOARD, kind)[:200]]
+    patches = range(BOARD * BOARD)
+    layers = [
+        (number, links[0].attention) for number, links in enumerate(model.fusion.links()) if links[0].look == IMAGE
+    ]
+    sites = {module: Site(str(number), number, "self", patches, patches) for number, module in layers}
+    rows = {site.name: patches for site in sites.values()}
+    recorder = Recorder(sites, np.full(len(patches), int(Segment.IMAGE)), rows, contributions=False)
+    with recording(recorder):
+        answers(model, items)
+    row, column = np.divmod(np.arange(len(patches)), BOARD)
+    apart = row[None] - row[:, None] + BOARD - 1, column[None] - column[:, None] + BOARD - 1
+    found = []
+    for name in rows:
+        weights = recorder.kept[name].attention.mean(dim=(0, 1)).numpy() * len(patches)
+        total, count = np.zeros((2, 2 * BOARD - 1, 2 * BOARD - 1))
+        np.add.at(total, apart, weights)
+        np.add.at(count, apart, 1)
+        found.append((total / count).round(4).tolist())
+    return found
+
+
 def run(keep: Path) -> None:
     keep.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
@@ -146,7 +177,7 @@ def run(keep: Path) -> None:
         began = time.monotonic()
         model = kept(positions, seed, keep)
         with torch.inference_mode():
-            rows.append({"positions": positions, "seed": seed, "found": measured(model)})
+            rows.append({"positions": positions, "seed": seed, "found": measured(model), "attention": attention(model)})
         print(line(rows[-1]), f"{time.monotonic() - began:.0f} s", flush=True)
         write(rows)
 

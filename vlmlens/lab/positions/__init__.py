@@ -3,6 +3,8 @@
 from vlmlens.lab.positions import chunked, interleaved, learned, none, rotary2d
 from vlmlens.lab.positions.encoding import Positions
 from vlmlens.lab.positions.learned import stretched
+from vlmlens.lab.positions.measured import Accuracy, Measured
+from vlmlens.lab.positions.reach import Band, Reach, bands, reach, similarity
 from vlmlens.lab.positions.turn import AXES, BASE, Axis, Pair, Turn, turn
 from vlmlens.lab.positions.where import coordinates
 
@@ -10,4 +12,22 @@ POSITIONS: dict[str, Positions] = {
     file.POSITIONS.name: file.POSITIONS for file in (none, learned, rotary2d, interleaved, chunked)
 }
 
-__all__ = ["AXES", "BASE", "POSITIONS", "Axis", "Pair", "Positions", "Turn", "coordinates", "stretched", "turn"]
+__all__ = [
+    "AXES",
+    "BASE",
+    "POSITIONS",
+    "Accuracy",
+    "Axis",
+    "Band",
+    "Measured",
+    "Pair",
+    "Positions",
+    "Reach",
+    "Turn",
+    "bands",
+    "coordinates",
+    "reach",
+    "similarity",
+    "stretched",
+    "turn",
+]
