@@ -1,4 +1,4 @@
-"""A diagram is read from the modules: it equals the table where the table is true, and gives it away where it is not."""
+"""A diagram is read from the modules: it equals the table where that is true, and gives it away where not."""
 
 from dataclasses import replace
 
