@@ -28,6 +28,7 @@ from vlmlens.lab.train import (
 from vlmlens.lab.weights import HOME, SEEDS, LabName, load_encoders, save_encoders, save_wiring
 
 POOL_SEED = 0
+LEARNT = 0.97  # accuracy from which on a kind of question counts as learnt
 
 
 def make_all(names: tuple[LabName, ...] = (), report: Report = print) -> None:
@@ -96,11 +97,15 @@ def how(name: LabName, recipe: Recipe) -> dict[str, Any]:
 
 def measure(name: LabName, answer_many: AnswerMany, **more: Any) -> dict[str, Any]:
     """Complete a model's card with its held-out figures, and return it."""
+    found = evaluate(answer_many)
     card = json.loads(name.card.read_text()) | {
-        "held_out": evaluate(answer_many).to_dict(),
+        "held_out": found.to_dict(),
         "never_seen_pairs": novel_accuracy(answer_many),
         **more,
     }
+    if name.kind in WIRINGS and (why := WIRINGS[name.kind].ceiling):
+        short = [kind for kind, accuracy in found.by_question.items() if accuracy < LEARNT]
+        card["ceiling"] = {"why": why, "falls_short_on": short}
     write_card(name, card)
     return card
 
