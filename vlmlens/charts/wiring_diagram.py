@@ -1,7 +1,7 @@
 """A wiring as it was found in the modules: streams as lanes, layers as columns, an edge from what is read to who reads.
 
-An edge has the color of the stream that it comes from. Under each runs a wider grey one, so that yellow is seen on white
-too; it ends level, so that its arrowhead needs no turning.
+An edge has the color of the stream that it comes from. Under each runs a wider grey one, so that yellow is seen on
+white too; it ends level, so that its arrowhead needs no turning.
 """
 
 import json
