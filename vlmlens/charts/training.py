@@ -15,13 +15,17 @@ DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4], [12, 3], [1, 4])
 
 @dataclass(frozen=True)
 class Line:
-    """One curve; not-a-number is left out. `low` and `high`, where given, are the ends of its 95 % interval."""
+    """One curve; not-a-number is left out. `low` and `high`, where given, are the ends of its 95 % interval.
+
+    `color`: where the line means what a color means elsewhere.
+    """
 
     name: str
     steps: Sequence[int]
     values: Sequence[float]
     low: Sequence[float] = ()
     high: Sequence[float] = ()
+    color: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ def training(measure: str, lines: Sequence[Line], steps: int, level: tuple[float
         raise ValueError(f"{len(lines)} lines in one chart cannot be told apart; {MOST_LINES} can.")
     how = MEASURES[measure]
     names = [line.name for line in lines]
-    colors = [how.color] if len(lines) == 1 else list(LINES[: len(lines)])
+    usual = (how.color,) if len(lines) == 1 else LINES
+    colors = [line.color or color for line, color in zip(lines, usual, strict=False)]
     legend: Spec | None = None if len(lines) < 2 else {"labelLimit": 220, "columns": 4}
     scale = {"domain": names, "range": colors}
     x: Spec = {
