@@ -29,6 +29,7 @@ from vlmlens.charts.paired import paired_answers
 from vlmlens.charts.patching import patching
 from vlmlens.charts.pointing import pointing
 from vlmlens.charts.sweep import PICKED, sweep
+from vlmlens.charts.training import Line, training
 from vlmlens.charts.trust import curves
 from vlmlens.charts.verdicts import SCALES, SHAPES, Scale, against, differences, labels, scorecard
 from vlmlens.charts.wiring_diagram import wiring_diagram
@@ -42,6 +43,7 @@ __all__ = [
     "SEGMENT_COLORS",
     "SHAPES",
     "Figure",
+    "Line",
     "Scale",
     "against",
     "against_truth",
@@ -79,5 +81,6 @@ __all__ = [
     "side_by_side",
     "sweep",
     "text_shares",
+    "training",
     "wiring_diagram",
 ]
