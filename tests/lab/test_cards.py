@@ -45,7 +45,7 @@ def shelf(tmp_path, monkeypatch):
 @pytest.mark.parametrize("wiring", WIRINGS)
 def test_every_wiring_has_cards_or_says_which_are_missing(wiring):
     found = cards(wiring)
-    assert sorted([card.seed for card in found.cards] + list(found.missing)) == list(SEEDS)
+    assert sorted([card.seed for card in found.cards] + [*found.missing, *found.unmeasured]) == list(SEEDS)
     if found.cards:
         low, mean, high = found.accuracy.low, found.accuracy.value, found.accuracy.high
         assert 0 <= low <= mean <= high <= 1
@@ -61,8 +61,8 @@ def test_missing_seeds_and_unmeasured_ones_are_named(shelf):
     shelf("gated", 0, held(0.98))
     shelf("gated", 2)  # trained and not measured yet
     found = cards("gated")
-    assert found.missing == (1, 2)
-    assert found.told == "1 of 3 seeds trained (missing: 1, 2)"
+    assert (found.missing, found.unmeasured) == ((1,), (2,))
+    assert found.told == "2 of 3 seeds trained (missing: 1), 1 of them measured (not yet: 2)"
 
 
 def test_one_seed_has_wilsons_interval_and_more_have_students_and_at_least_wilsons():

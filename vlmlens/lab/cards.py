@@ -72,20 +72,29 @@ class Card:
 
 @dataclass(frozen=True)
 class Cards:
-    """One wiring over its seeds; `missing` have no weights or were not measured."""
+    """One wiring over its seeds; `missing` have no weights, `unmeasured` have weights and no figures yet."""
 
     wiring: str
     cards: tuple[Card, ...]
     missing: tuple[int, ...]
+    unmeasured: tuple[int, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many seeds there should be."""
+        return len(self.cards) + len(self.missing) + len(self.unmeasured)
 
     @property
     def told(self) -> str:
         """How many seeds there are, and which are missing."""
-        of = len(self.cards) + len(self.missing)
-        if not self.missing:
-            return f"all {of} seeds trained"
         lacks = ", ".join(map(str, self.missing))
-        return f"{len(self.cards)} of {of} seeds trained (missing: {lacks})"
+        trained = self.count - len(self.missing)
+        told = (
+            f"{trained} of {self.count} seeds trained (missing: {lacks})" if lacks else f"all {trained} seeds trained"
+        )
+        if self.unmeasured:
+            told += f", {len(self.cards)} of them measured (not yet: {', '.join(map(str, self.unmeasured))})"
+        return told
 
     @property
     def accuracy(self) -> Estimate | None:
@@ -137,6 +146,7 @@ class Cards:
             "wiring": self.wiring,
             "seeds": [card.seed for card in self.cards],
             "missing": list(self.missing),
+            "unmeasured": list(self.unmeasured),
             "accuracy": asdict(accuracy) if accuracy else None,
             "blind": asdict(blind) if blind else None,
             "blind_ceiling": self.ceiling,
@@ -152,10 +162,13 @@ class Cards:
 
 def cards(wiring: str, seeds: Sequence[int] = SEEDS) -> Cards:
     """The cards of a wiring. Raises ModelError for a card that cannot be read."""
-    found = {seed: _read(LabName(wiring, seed)) for seed in seeds}
+    names = [LabName(wiring, seed) for seed in seeds]
+    missing = tuple(name.seed for name in names if not name.path.exists())
+    found = {name.seed: _read(name) for name in names if name.seed not in missing}
     return Cards(
         wiring,
         tuple(card for card in found.values() if card is not None),
+        missing,
         tuple(seed for seed, card in found.items() if card is None),
     )
 
@@ -178,8 +191,8 @@ def asked(sample: tuple[int, float], questions: int) -> Counter[str]:
 
 
 def _read(name: LabName) -> Card | None:
-    """None where there are no weights, no card, or no measurement in it."""
-    if not (name.path.exists() and name.card.exists()):
+    """None where there is no card, or no measurement in it."""
+    if not name.card.exists():
         return None
     try:
         told = json.loads(name.card.read_text())
