@@ -4,6 +4,7 @@ from vlmlens.charts.ablation import against_truth, conditions, shares, text_shar
 from vlmlens.charts.answers import answers
 from vlmlens.charts.budget import budget, contributions
 from vlmlens.charts.budget_difference import budget_difference
+from vlmlens.charts.by_kind import by_kind
 from vlmlens.charts.causal import causal
 from vlmlens.charts.contrast import distances
 from vlmlens.charts.dose import dose
@@ -29,8 +30,10 @@ from vlmlens.charts.paired import paired_answers
 from vlmlens.charts.patching import patching
 from vlmlens.charts.pointing import pointing
 from vlmlens.charts.sweep import PICKED, sweep
+from vlmlens.charts.training import Line, training
 from vlmlens.charts.trust import curves
 from vlmlens.charts.verdicts import SCALES, SHAPES, Scale, against, differences, labels, scorecard
+from vlmlens.charts.wiring_diagram import wiring_diagram
 
 __all__ = [
     "ATOMS",
@@ -41,6 +44,7 @@ __all__ = [
     "SEGMENT_COLORS",
     "SHAPES",
     "Figure",
+    "Line",
     "Scale",
     "against",
     "against_truth",
@@ -48,6 +52,7 @@ __all__ = [
     "axis_end",
     "budget",
     "budget_difference",
+    "by_kind",
     "by_layer",
     "caption",
     "causal",
@@ -79,4 +84,6 @@ __all__ = [
     "side_by_side",
     "sweep",
     "text_shares",
+    "training",
+    "wiring_diagram",
 ]
