@@ -27,6 +27,7 @@ from vlmlens.charts.overlay import overlay
 from vlmlens.charts.paired import paired_answers
 from vlmlens.charts.patching import patching
 from vlmlens.charts.pointing import pointing
+from vlmlens.charts.rulers import LOOKS, YOURS, Dot, Mark, by_ruler, ruler_against_effect
 from vlmlens.charts.sweep import PICKED, sweep
 from vlmlens.charts.trust import curves
 from vlmlens.charts.verdicts import SCALES, SHAPES, Scale, against, differences, labels, scorecard
@@ -35,11 +36,15 @@ __all__ = [
     "ATOMS",
     "ATOM_COLORS",
     "FORMATS",
+    "LOOKS",
     "PICKED",
     "SCALES",
     "SEGMENT_COLORS",
     "SHAPES",
+    "YOURS",
+    "Dot",
     "Figure",
+    "Mark",
     "Scale",
     "against",
     "against_truth",
@@ -48,6 +53,7 @@ __all__ = [
     "budget",
     "budget_difference",
     "by_layer",
+    "by_ruler",
     "caption",
     "causal",
     "conditions",
@@ -71,6 +77,7 @@ __all__ = [
     "patching",
     "pointing",
     "reach",
+    "ruler_against_effect",
     "scorecard",
     "shares",
     "side_by_side",

@@ -19,24 +19,7 @@ KIND = "color"  # of one kind, so that every question has the same candidates
 SCENES, ITEMS, SAMPLES = 24, 48, 2000
 VARIANTS_ITEMS = 24
 STRENGTH = 0.6  # of the changes that make variants of a person's picture
-FILLER = [
-    "well",
-    "so",
-    "here",
-    "it",
-    "comes",
-    "again",
-    "as",
-    "we",
-    "said",
-    "before",
-    "and",
-    "then",
-    "some",
-    "more",
-    "of",
-    "it",
-]
+FILLER = ("well", "so", "here", "it", "comes", "again", "as", "we", "said", "before", "and", "then")
 
 
 @dataclass(frozen=True, eq=False)
