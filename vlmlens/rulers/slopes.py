@@ -65,7 +65,8 @@ def slopes(case: Case, text: tuple[Segment, ...] = (Segment.QUESTION,)) -> Slope
         elements[where] = np.abs(gradient * state).sum(axis=-1)
         norm[where] = np.linalg.norm(gradient, axis=-1)
     image, words = prepared.segments == Segment.IMAGE, np.isin(prepared.segments, text)
-    if np.isfinite(norm[image]).mean() < LEAST or not np.isfinite(norm[words]).any():
+    there = np.isfinite(norm)
+    if (there & image).sum() < max(1, LEAST * image.sum()) or not (there & words).any():
         raise NotApplicable(
             f"In {case.vlm.name} picture and words do not enter one layer as tokens of one sequence; their gradients "
             "do not compare."
