@@ -23,6 +23,7 @@ from vlmlens.charts.information import (
     reach,
     side_by_side,
 )
+from vlmlens.charts.masks import mask, reached
 from vlmlens.charts.overlay import overlay
 from vlmlens.charts.paired import paired_answers
 from vlmlens.charts.patching import patching
@@ -71,12 +72,14 @@ __all__ = [
     "export",
     "gauge",
     "labels",
+    "mask",
     "mask_dose",
     "overlay",
     "paired_answers",
     "patching",
     "pointing",
     "reach",
+    "reached",
     "ruler_against_effect",
     "scorecard",
     "shares",
