@@ -29,6 +29,7 @@ from vlmlens.charts.overlay import overlay
 from vlmlens.charts.paired import paired_answers
 from vlmlens.charts.patching import patching
 from vlmlens.charts.pointing import pointing
+from vlmlens.charts.rulers import LOOKS, YOURS, Dot, Mark, by_ruler, ruler_against_effect
 from vlmlens.charts.sweep import PICKED, sweep
 from vlmlens.charts.training import Line, training
 from vlmlens.charts.trust import curves
@@ -39,12 +40,16 @@ __all__ = [
     "ATOMS",
     "ATOM_COLORS",
     "FORMATS",
+    "LOOKS",
     "PICKED",
     "SCALES",
     "SEGMENT_COLORS",
     "SHAPES",
+    "YOURS",
+    "Dot",
     "Figure",
     "Line",
+    "Mark",
     "Scale",
     "against",
     "against_truth",
@@ -54,6 +59,7 @@ __all__ = [
     "budget_difference",
     "by_kind",
     "by_layer",
+    "by_ruler",
     "caption",
     "causal",
     "conditions",
@@ -79,6 +85,7 @@ __all__ = [
     "pointing",
     "reach",
     "reached",
+    "ruler_against_effect",
     "scorecard",
     "shares",
     "side_by_side",
