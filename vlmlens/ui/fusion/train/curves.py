@@ -10,7 +10,9 @@ from vlmlens import charts
 from vlmlens.charts.figure import AFTER, SEGMENT_COLORS
 from vlmlens.charts.training import LINES, Line
 from vlmlens.lab.questions import ANSWERS
-from vlmlens.lab.training import Measured, Plan, Point, blind_ceiling
+from vlmlens.lab.training.loop import Point
+from vlmlens.lab.training.plan import Plan
+from vlmlens.lab.training.watch import Measured, blind_ceiling
 from vlmlens.trace import Segment
 from vlmlens.ui.fusion.train import words
 from vlmlens.ui.look import chart, titled
@@ -59,7 +61,7 @@ def of(plan: Plan, points: Sequence[Point]) -> list[Shown]:
     return shown
 
 
-def draw(shown: Sequence[Shown], key: str) -> None:
+def draw(shown: Sequence[Shown]) -> None:
     """Two in a row; where the screen is narrow, one below the other."""
     for start in range(0, len(shown), 2):
         for place, one in zip(st.columns(2, gap="large"), shown[start : start + 2], strict=False):
@@ -152,8 +154,8 @@ def gates(plan: Plan, steps: Sequence[int], found: Sequence[Measured]) -> Shown:
     lines = [
         Line(
             f"layer {layer + 1}, {part}",
-            steps,
-            [NAN if (pair := one.gates[layer]) is None else abs(pair[which]) for one in found],
+            [0, *steps],
+            [0.0, *(NAN if (pair := one.gates[layer]) is None else abs(pair[which]) for one in found)],
         )
         for layer in layers
         for which, part in enumerate(parts)
