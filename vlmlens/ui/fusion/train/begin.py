@@ -20,6 +20,7 @@ def draw() -> None:
     except PlanError as error:
         st.error(str(error))
         return
+    _amount(plan)
     st.text_input(
         "Name", key=NAME, placeholder=runs.suggest(plan), help="Under which it is kept; the model is run:NAME."
     )
@@ -34,7 +35,6 @@ def draw() -> None:
         )
     else:
         st.info(f"“{busy.name}” is being trained; the next one can start when it has finished or was stopped.")
-    _amount(plan)
     if busy is None:
         _time(plan)
 

@@ -52,6 +52,8 @@ def thinned(points: Sequence[Point], steps: int) -> tuple[list[int], list[float]
 
 def of(plan: Plan, points: Sequence[Point]) -> list[Shown]:
     """Everything that there is to see of a run so far."""
+    if not points:
+        return []
     steps, found = measured(points)
     shown = [loss(plan, points)]
     if found:
@@ -72,14 +74,12 @@ def draw(shown: Sequence[Shown]) -> None:
 
 def loss(plan: Plan, points: Sequence[Point]) -> Shown:
     steps, values, wide = thinned(points, plan.steps)
-    told = "No step has been made yet."
-    if points:
-        last = points[-25:]
-        now = float(np.mean([point.loss for point in last]))
-        told = (
-            f"The loss began at {points[0].loss:.2f} nats and is {now:.2f} on average over the last "
-            f"{counted(len(last), 'step')}; guessing evenly would cost {EVENLY:.2f}."
-        )
+    last = points[-25:]
+    now = float(np.mean([point.loss for point in last]))
+    told = (
+        f"The loss began at {points[0].loss:.2f} nats and is {now:.2f} on average over the last "
+        f"{counted(len(last), 'step')}; guessing evenly would cost {EVENLY:.2f}."
+    )
     lines = [Line("practice questions", steps, values)]
     figure = charts.training("loss", lines, plan.steps, (EVENLY, "guessing evenly"))
     name, text = words.LOSS

@@ -28,7 +28,10 @@ def draw(run: Run) -> None:
     found = curves.measured(points)[1]
     if found:
         kinds = ", ".join(f"{kind} {value:.0%}" for kind, value in found[-1].by_kind.items())
-        st.caption(f"Right by kind of question, of {found[-1].n} held-out ones: {kinds}.")
+        each = found[-1].n // len(found[-1].by_kind)
+        st.caption(
+            f"Right by kind of question: {kinds}. Of about {each} each: known to ± {98 / each**0.5:.0f} points."
+        )
     if points and not going:
         save_all(
             f"training-{run.name}",

@@ -43,7 +43,7 @@ def known(plan: Plan, runs: Iterable[Run]) -> Pace | None:
         last = kept.curve(run).last
         if last is not None and last.step >= ENOUGH:
             # Its questions and its measurements are in its seconds; they are not counted again.
-            return Pace(last.seconds / last.step / WATCHING, 0.0, f"from the run {run.name}, which took as many steps")
+            return Pace(last.seconds / last.step / WATCHING, 0.0, f"from the run {run.name}")
     return None
 
 

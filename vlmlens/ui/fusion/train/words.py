@@ -16,9 +16,11 @@ ACCURACY = (
 SHARE = (
     "Image share, by two rulers",
     "**Behavior**: how far the answers move (Jensen-Shannon divergence, bits) when the picture is another item's, "
-    "over that and the same for the question. **Gradient x input** (Shrikumar et al., arXiv 1605.01713): the picture's part "
-    "of the absolute contributions to the answer's logit at what enters the fusion.\n\n*They need not agree*: the first "
-    "follows data and questions, the second how the model is wired. Points without interval: 128 items.",
+    "over that and the same for the question. **Gradient x input** (Shrikumar et al., arXiv 1605.01713): the picture's "
+    "part of the absolute contributions to the answer's logit at what enters the fusion.\n\n*They need not agree*: "
+    "the first follows data and questions, the second how the model is wired. Where the picture is only read through a "
+    "layer norm, as in txt2img and gated, the second is near 0 whatever the picture does: to scale what a norm takes "
+    "in changes nothing that comes out. Points without interval: 128 items.",
 )
 GATES = (
     "Gates",
