@@ -1,6 +1,6 @@
 """The Fusion page: views on how picture and words are joined, one file each, found in `VIEWS`."""
 
-from vlmlens.ui.fusion import gallery, masks, rulers
+from vlmlens.ui.fusion import gallery, masks, rulers, train
 from vlmlens.ui.request import asked
 from vlmlens.ui.views import View, named
 from vlmlens.ui.views import show as show_views
@@ -14,6 +14,7 @@ VIEWS = named(
             rulers.draw,
         ),
         View("Masks", "Who may look at whom?", masks.draw),
+        View("Train", "What does a wiring learn, how soon, and does it look?", train.draw),
     )
 )
 
