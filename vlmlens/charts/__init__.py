@@ -27,6 +27,7 @@ from vlmlens.charts.overlay import overlay
 from vlmlens.charts.paired import paired_answers
 from vlmlens.charts.patching import patching
 from vlmlens.charts.pointing import pointing
+from vlmlens.charts.positions import allocation, encodings, reach_lines, reach_plane
 from vlmlens.charts.sweep import PICKED, sweep
 from vlmlens.charts.trust import curves
 from vlmlens.charts.verdicts import SCALES, SHAPES, Scale, against, differences, labels, scorecard
@@ -43,6 +44,7 @@ __all__ = [
     "Scale",
     "against",
     "against_truth",
+    "allocation",
     "answers",
     "axis_end",
     "budget",
@@ -60,6 +62,7 @@ __all__ = [
     "distances",
     "dose",
     "effects",
+    "encodings",
     "estimated",
     "exact",
     "export",
@@ -71,6 +74,8 @@ __all__ = [
     "patching",
     "pointing",
     "reach",
+    "reach_lines",
+    "reach_plane",
     "scorecard",
     "shares",
     "side_by_side",
