@@ -63,8 +63,11 @@ def allocation(pairs: Sequence[Pair]) -> Figure:
     return figure({"data": data, "layer": layers}, told, 170)
 
 
-def reach_plane(found: Reach, row: int, column: int, title: str, low: float = -1.0) -> Figure:
-    """The mean score of every distance, rows down and columns across; the chosen distance is ringed."""
+def reach_plane(found: Reach, row: int, column: int, title: str, scale: tuple[float, float] = (-1.0, 1.0)) -> Figure:
+    """The mean score of every distance, rows down and columns across; the chosen distance is ringed.
+
+    `scale` is what the colors run over: about a true zero, or from zero up.
+    """
     count = len(found.offsets)
     axis = {"type": "ordinal", "axis": {"labelAngle": 0, "labelOverlap": True}}
     place = {
@@ -76,7 +79,6 @@ def reach_plane(found: Reach, row: int, column: int, title: str, low: float = -1
         column=list(found.offsets) * count,
         score=[float(value) for value in found.mean.ravel()],
     )
-    high = max(1.0, float(found.mean.max())) if low >= 0 else 1.0
     cells = {
         "data": data,
         "mark": {"type": "rect"},
@@ -86,8 +88,8 @@ def reach_plane(found: Reach, row: int, column: int, title: str, low: float = -1
                 "field": "score",
                 "type": "quantitative",
                 "title": title,
-                "legend": {"orient": "right", "title": title, "gradientLength": 120},
-                "scale": {"domain": [low, high], "scheme": "redblue" if low < 0 else "viridis"},
+                "legend": {"title": title, "gradientLength": 160},
+                "scale": {"domain": list(scale), "scheme": "redblue" if scale[0] < 0 else "viridis"},
             },
             "tooltip": [
                 {"field": "row", "title": "rows apart"},
@@ -98,15 +100,17 @@ def reach_plane(found: Reach, row: int, column: int, title: str, low: float = -1
     }
     ring = {
         "data": rows(row=[row], column=[column]),
-        "mark": {"type": "rect", "fill": None, "stroke": "#000000", "strokeWidth": 2},
-        "encoding": place,
+        "layer": [  # white around black: seen on every color
+            {"mark": {"type": "rect", "fill": None, "stroke": stroke, "strokeWidth": wide}, "encoding": place}
+            for stroke, wide in (("#FFFFFF", 5), ("#000000", 2))
+        ],
     }
     known = row in found.offsets and column in found.offsets
     told = f"{title} by distance: from {found.mean.min():.2f} to {found.mean.max():.2f}"
     return figure({"layer": [cells, ring] if known else [cells]}, told, 330)
 
 
-def reach_lines(found: Reach, row: int, column: int, title: str, low: float = -1.0) -> Figure:
+def reach_lines(found: Reach, row: int, column: int, title: str) -> Figure:
     """Along rows and along columns, the mean and the band between the fifth and the ninety-fifth percentile."""
     center = found.offsets.index(0)
     cuts = {"row": (slice(None), center), "column": (center, slice(None))}
@@ -116,11 +120,12 @@ def reach_lines(found: Reach, row: int, column: int, title: str, low: float = -1
         return [float(values[cut][i]) for cut in cuts.values() for i in part]
 
     x = {"field": "apart", "type": "quantitative", "title": "patches apart, along one axis", "axis": {"tickMinStep": 1}}
-    y = {"type": "quantitative", "title": title, "scale": {"domain": [low, 1.0]}}
+    y = {"type": "quantitative", "title": title, "scale": {"domain": [-1.0, 1.0]}}
     color = {
         "field": "axis",
         "type": "nominal",
         "scale": {"domain": list(cuts), "range": [AXIS_COLORS[axis] for axis in cuts]},
+        "legend": {"symbolOpacity": 1},
     }
     data = rows(
         apart=[found.offsets[i] for _ in cuts for i in part],
@@ -158,7 +163,7 @@ def reach_lines(found: Reach, row: int, column: int, title: str, low: float = -1
     told = f"{title} by distance, " + "; ".join(
         f"along {axis}s {', '.join(f'{found.mean[cut][i]:.2f}' for i in part)}" for axis, cut in cuts.items()
     )
-    return figure({"layer": [{"data": data, "layer": [band, line]}, here]}, told, 250)
+    return figure({"layer": [{"data": data, "layer": [band, line]}, here]}, told, 330)
 
 
 def encodings(

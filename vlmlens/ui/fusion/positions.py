@@ -38,7 +38,7 @@ def draw() -> None:
 
 def _reach(positions: Positions, pairs: int, row: int, column: int) -> None:
     """What distance does to a score, from the encoding itself."""
-    found, title, low, help_ = _scores(positions, pairs)
+    found, title, help_ = _scores(positions, pairs)
     mean, least, most = found.at(row, column)
     apart = f"{_many(abs(row), 'row')} and {_many(abs(column), 'column')} apart"
     if positions.rotary:
@@ -55,8 +55,8 @@ def _reach(positions: Positions, pairs: int, row: int, column: int) -> None:
         said = f"Without positions a score is the same {apart} as at no distance: **1.00**, always."
     titled(said, help_)
     plane, lines = st.columns([1, 1.1], gap="medium")
-    surface = charts.reach_plane(found, row, column, title, low)
-    cuts = charts.reach_lines(found, row, column, title, low)
+    surface = charts.reach_plane(found, row, column, title)
+    cuts = charts.reach_lines(found, row, column, title)
     with plane:
         chart(surface)
     with lines:
@@ -82,11 +82,11 @@ def _reach(positions: Positions, pairs: int, row: int, column: int) -> None:
     )
 
 
-def _scores(positions: Positions, pairs: int) -> tuple[Reach, str, float, tuple[str, str]]:
-    """The scores by distance, what they are called, where their scale begins, and their `?`."""
+def _scores(positions: Positions, pairs: int) -> tuple[Reach, str, tuple[str, str]]:
+    """The scores by distance, what they are called, and their `?`."""
     if positions.learned:
-        return _learned(), "cosine of two places", -1.0, words.LEARNED
-    return _rotary(positions.name, pairs), "score, of that at no distance", -1.0, words.REACH
+        return _learned(), "cosine of two places", words.LEARNED
+    return _rotary(positions.name, pairs), "score, of that at no distance", words.REACH
 
 
 @st.cache_data(show_spinner=False)

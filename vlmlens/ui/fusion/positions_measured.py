@@ -73,34 +73,38 @@ def _seeds(found: Measured, name: str, side: int, kind: str, fitted: bool) -> tu
 
 
 def _sentence(found: Measured, kind: str, fitted: bool, trained: int, largest: int) -> str:
-    """Which encodings know where things are, which of them still do on the largest board; or that seeds cannot tell."""
-    knowing, keeping, failing, unsure = [], [], [], []
+    """Which encodings know where things are, and which still do on the largest board; or that seeds cannot tell."""
+    here: dict[str, list[str]] = {"know": [], "guess": [], "unsure": []}
+    there: dict[str, list[str]] = {"keep": [], "lose": [], "unsure": []}
+    least = chance(kind) + MARGIN
     for name in POSITIONS:
-        at_home, abroad = (_seeds(found, name, side, kind, fitted) for side in (trained, largest))
-        mean, low, _ = over_seeds(at_home)
-        if not at_home:
+        home, low, high = over_seeds(_seeds(found, name, trained, kind, fitted))
+        away, away_low, away_high = over_seeds(_seeds(found, name, largest, kind, fitted))
+        if home != home:
             continue
-        if low != low:
-            unsure.append(name)
-        elif low > chance(kind) + MARGIN:
-            knowing.append(f"{name} ({mean:.2f})")
-            away, least, most = over_seeds(abroad)
-            if least > chance(kind) + MARGIN and away > mean - MARGIN:
-                keeping.append(f"{name} ({away:.2f})")
-            elif most < mean - MARGIN:
-                failing.append(f"{name} ({away:.2f})")
-            else:
-                unsure.append(name)
-        else:
-            failing.append(f"{name} ({mean:.2f} at home)") if mean < chance(kind) + MARGIN else unsure.append(name)
-    parts = [f"On the {trained}x{trained} board of training, {_list(knowing) or 'no encoding'} know where things are."]
-    if keeping:
-        parts.append(f"On {largest}x{largest}, {_list(keeping)} keep it within five points.")
-    if failing:
-        parts.append(f"{_list(failing)} {'does' if len(failing) == 1 else 'do'} not.")
-    if unsure:
-        parts.append(f"Inconclusive over so few seeds: {_list(unsure)}.")
-    return " ".join(parts)
+        verdict = "know" if low > least else "guess" if high < least else "unsure"  # without interval, unsure
+        here[verdict].append(f"{name} ({home:.2f})")
+        if verdict == "know":
+            kept = "keep" if away_low > home - MARGIN else "lose" if away_high < home - MARGIN else "unsure"
+            there[kept].append(f"{name} ({away:.2f})")
+    said = {
+        f"On the {trained}x{trained} board of training": {
+            "know": "better than a guess: {}",
+            "guess": "no better than a guess: {}",
+            "unsure": "inconclusive over so few seeds: {}",
+        },
+        f"Of these, on {largest}x{largest}": {
+            "keep": "as good, within five points: {}",
+            "lose": "worse: {}",
+            "unsure": "inconclusive: {}",
+        },
+    }
+    parts = []
+    for (board, phrases), names in zip(said.items(), (here, there), strict=True):
+        clauses = [phrase.format(_list(names[which])) for which, phrase in phrases.items() if names[which]]
+        if clauses:
+            parts.append(f"{board}, {'; '.join(clauses)}.")
+    return " ".join(parts) or "Nothing was measured of this kind of question."
 
 
 def _table(found: Measured, boards: list[int]) -> pd.DataFrame:
@@ -137,6 +141,7 @@ def _looked(found: Measured, name: str, row: int, column: int) -> None:
     side = attention.shape[1] // 2
     offsets = tuple(range(-side, side + 1))
     views = [Reach(offsets, layer, layer, layer) for layer in attention]
+    most = max(1.0, float(attention.max()))
     own = [float(layer[side, side]) for layer in attention]
     far = [float(np.mean([layer[0, 0], layer[0, -1], layer[-1, 0], layer[-1, -1]])) for layer in attention]
     titled(
@@ -147,8 +152,8 @@ def _looked(found: Measured, name: str, row: int, column: int) -> None:
     )
     for place, view, label in zip(st.columns(len(views), gap="medium"), views, ("first", "second"), strict=False):
         with place:
-            st.caption(f"The {label} such layer, times even attention")
-            chart(charts.reach_plane(view, row, column, "times even", 0.0))
+            st.caption(f"The {label} such layer")
+            chart(charts.reach_plane(view, row, column, "times even attention", (0.0, most)))
 
 
 def _list(names: list[str]) -> str:
