@@ -29,6 +29,7 @@ from vlmlens.charts.overlay import overlay
 from vlmlens.charts.paired import paired_answers
 from vlmlens.charts.patching import patching
 from vlmlens.charts.pointing import pointing
+from vlmlens.charts.positions import allocation, encodings, reach_lines, reach_plane
 from vlmlens.charts.rulers import LOOKS, YOURS, Dot, Mark, by_ruler, ruler_against_effect
 from vlmlens.charts.sweep import PICKED, sweep
 from vlmlens.charts.training import Line, training
@@ -53,6 +54,7 @@ __all__ = [
     "Scale",
     "against",
     "against_truth",
+    "allocation",
     "answers",
     "axis_end",
     "budget",
@@ -72,6 +74,7 @@ __all__ = [
     "distances",
     "dose",
     "effects",
+    "encodings",
     "estimated",
     "exact",
     "export",
@@ -84,6 +87,8 @@ __all__ = [
     "patching",
     "pointing",
     "reach",
+    "reach_lines",
+    "reach_plane",
     "reached",
     "ruler_against_effect",
     "scorecard",
