@@ -28,8 +28,10 @@ from vlmlens.charts.overlay import overlay
 from vlmlens.charts.paired import paired_answers
 from vlmlens.charts.patching import patching
 from vlmlens.charts.pointing import pointing
+from vlmlens.charts.queries import query_looks, query_use
 from vlmlens.charts.sweep import PICKED, sweep
 from vlmlens.charts.trust import curves
+from vlmlens.charts.two_stages import learning, variants
 from vlmlens.charts.verdicts import SCALES, SHAPES, Scale, against, differences, labels, scorecard
 
 __all__ = [
@@ -66,12 +68,15 @@ __all__ = [
     "export",
     "gauge",
     "labels",
+    "learning",
     "mask",
     "mask_dose",
     "overlay",
     "paired_answers",
     "patching",
     "pointing",
+    "query_looks",
+    "query_use",
     "reach",
     "reached",
     "scorecard",
@@ -79,4 +84,5 @@ __all__ = [
     "side_by_side",
     "sweep",
     "text_shares",
+    "variants",
 ]

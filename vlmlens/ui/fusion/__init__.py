@@ -1,6 +1,6 @@
 """The Fusion page: views on how picture and words are joined, one file each, found in `VIEWS`."""
 
-from vlmlens.ui.fusion import gallery, masks
+from vlmlens.ui.fusion import gallery, masks, qformer
 from vlmlens.ui.request import asked
 from vlmlens.ui.views import View, named
 from vlmlens.ui.views import show as show_views
@@ -9,6 +9,7 @@ VIEWS = named(
     (
         View("Gallery", "Which ways are there to join picture and words, and what does each do?", gallery.draw),
         View("Masks", "Who may look at whom?", masks.draw),
+        View("Q-Former", "What do learned queries look at, and what does aligning them first buy?", qformer.draw),
     )
 )
 
