@@ -138,7 +138,7 @@ def _picture(found: QueryLooks, request: Request, vlm: VLM) -> None:
         maps,
         [Token(f"query {i + 1}", "latent") for i in range(count)],
         size=found.grid.size,
-        key="queries-picture",
+        key="queries-look",
         default_slice=len(found.labels) - 1,
         height=300,
         tools=("hover",),
@@ -158,7 +158,8 @@ def look_sentence(found: QueryLooks, about: np.ndarray | None) -> str:
     chance = float(about.mean())
     return (
         f"At {name} query {best + 1} gives **{100 * share[layer, best]:.0f} %** of its look to what is asked about, "
-        f"all queries together {100 * share[layer].mean():.0f} %; it covers {100 * chance:.0f} % of the picture. {alike}"
+        f"all queries together {100 * share[layer].mean():.0f} %; it covers {100 * chance:.0f} % of the picture. "
+        + alike
     )
 
 

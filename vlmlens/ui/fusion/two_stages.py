@@ -33,8 +33,8 @@ HELP = (
     "questions on color, shape, presence and relation. A small causal reader learns from sentences alone to answer, "
     "and is then frozen. Stage 1 trains the Q-Former on ITC + ITM + ITG over the frozen eyes; stage 2 puts its eight "
     "outputs, through one linear projection, in the place of the sentence (BLIP-2, Li et al., ICML 2023). Every "
-    "variant gets the same number of steps of stage 2. Accuracy on held-out pictures; interval: 95 % of the mean over training "
-    "seeds (Student's t). *It cannot tell* how a large language model would fare, which forgives more; nor what longer "
+    "variant gets the same number of steps of stage 2. Accuracy on held-out pictures; interval: 95 % of the mean over "
+    "training seeds (Student's t). *It cannot tell* how a large language model would fare, which forgives more; nor what longer "
     "training would mend.",
 )
 MODES = ("Measured", "Train here, in small")
@@ -132,7 +132,7 @@ def losses(runs: Sequence[Found]) -> dict[str, charts.Figure]:
                     chart(figures[name])
     st.caption(
         f"Rows ask, columns are looked at: eight queries, then the words “{' '.join(WORDS)}”. Larger, and with your "
-        "own question, in Masks. Chance: ln 128 = 4.85 nats for ITC with 128 in a batch, 0.64 for ITM with a third of the "
-        "pairs right."
+        "own question, in Masks. Chance: ln 128 = 4.85 nats for ITC with 128 in a batch, 0.64 for ITM with a third of "
+        "the pairs right."
     )
     return figures
