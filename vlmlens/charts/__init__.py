@@ -30,10 +30,12 @@ from vlmlens.charts.paired import paired_answers
 from vlmlens.charts.patching import patching
 from vlmlens.charts.pointing import pointing
 from vlmlens.charts.positions import allocation, encodings, reach_lines, reach_plane
+from vlmlens.charts.queries import query_looks, query_use
 from vlmlens.charts.rulers import LOOKS, YOURS, Dot, Mark, by_ruler, ruler_against_effect
 from vlmlens.charts.sweep import PICKED, sweep
 from vlmlens.charts.training import Line, training
 from vlmlens.charts.trust import curves
+from vlmlens.charts.two_stages import learning, variants
 from vlmlens.charts.verdicts import SCALES, SHAPES, Scale, against, differences, labels, scorecard
 from vlmlens.charts.wiring_diagram import wiring_diagram
 
@@ -80,12 +82,15 @@ __all__ = [
     "export",
     "gauge",
     "labels",
+    "learning",
     "mask",
     "mask_dose",
     "overlay",
     "paired_answers",
     "patching",
     "pointing",
+    "query_looks",
+    "query_use",
     "reach",
     "reach_lines",
     "reach_plane",
@@ -97,5 +102,6 @@ __all__ = [
     "sweep",
     "text_shares",
     "training",
+    "variants",
     "wiring_diagram",
 ]
