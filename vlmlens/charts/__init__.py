@@ -28,6 +28,7 @@ from vlmlens.charts.paired import paired_answers
 from vlmlens.charts.patching import patching
 from vlmlens.charts.pointing import pointing
 from vlmlens.charts.sweep import PICKED, sweep
+from vlmlens.charts.training import Line, training
 from vlmlens.charts.trust import curves
 from vlmlens.charts.verdicts import SCALES, SHAPES, Scale, against, differences, labels, scorecard
 
@@ -40,6 +41,7 @@ __all__ = [
     "SEGMENT_COLORS",
     "SHAPES",
     "Figure",
+    "Line",
     "Scale",
     "against",
     "against_truth",
@@ -76,4 +78,5 @@ __all__ = [
     "side_by_side",
     "sweep",
     "text_shares",
+    "training",
 ]
