@@ -10,7 +10,7 @@ from vlmlens.lab.model import LabModel
 from vlmlens.lab.pitfalls import REMEDIES, Step
 from vlmlens.lab.pitfalls.contrast import OTHERS, fits
 from vlmlens.lab.pitfalls.entropy import row_entropy
-from vlmlens.lab.pitfalls.hard_negatives import chosen, drawn, fewer, one_thing_changed, pairs
+from vlmlens.lab.pitfalls.hard_negatives import chosen, drawn, one_thing_changed, pairs
 from vlmlens.lab.pitfalls.joining import joining
 from vlmlens.lab.questions import ANSWERS, all_questions
 from vlmlens.lab.sample import take
@@ -193,14 +193,6 @@ def test_the_hard_negative_loss_is_the_definition(quick):
         for side in (0, 1):
             expected.append(F.softplus(scores[side][1 - side] - scores[side][side]).item())
     assert REMEDIES["hard negatives"].loss(step, 1.0).item() == pytest.approx(np.mean(expected), rel=1e-4)
-
-
-def test_features_are_averaged_as_the_batch_was():
-    image = torch.randn(2, PATCHES, WIDTH)
-    assert fewer(image, PATCHES) is image
-    found = fewer(image, 9)
-    torch.testing.assert_close(found[:, 0], image[:, [0, 1, 6, 7]].mean(1))
-    torch.testing.assert_close(found[:, 8], image[:, [28, 29, 34, 35]].mean(1))
 
 
 @pytest.mark.parametrize("wiring", WIRINGS)

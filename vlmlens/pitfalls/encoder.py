@@ -31,7 +31,8 @@ def mean_between(alike: np.ndarray, seed: int) -> tuple[float, tuple[float, floa
     weights = np.vstack([np.ones(count), drawn])
     between = alike - np.diag(np.diag(alike))
     pairs = weights.sum(axis=1) ** 2 - (weights**2).sum(axis=1)  # a picture drawn twice is no pair
-    means = np.einsum("bi,ij,bj->b", weights, between, weights) / pairs
+    sums = np.einsum("bi,ij,bj->b", weights, between, weights)
+    means = sums[pairs > 0] / pairs[pairs > 0]  # of few pictures, a resample may be one alone
     low, high = np.quantile(means[1:], (0.025, 0.975))
     return float(means[0]), (float(low), float(high))
 

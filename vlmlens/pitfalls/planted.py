@@ -18,7 +18,7 @@ from vlmlens.lab.fusion import WIRINGS, Link
 from vlmlens.lab.model import LabModel
 from vlmlens.lab.pitfalls.joining import joining
 from vlmlens.lab.weights import LabName, encoder_state, load_wiring
-from vlmlens.models.base import VLM, ModelInfo
+from vlmlens.models import VLM
 from vlmlens.models.lab import LabVLM
 from vlmlens.pitfalls.edits import dull, out_matrix, quieten, set_gate, shrink, tilt
 
@@ -28,17 +28,6 @@ TRAINED = (
 )
 INTO_WORDS = ("txt2img", "gated", "qformer", "perceiver")  # all that they learn of the picture comes by attention
 JOINED = tuple(name for name in WIRINGS if name not in ("late", "contrastive"))
-
-
-class Edited(LabVLM):
-    """A lab model that something was done to."""
-
-    def __init__(self, model: LabModel, told: str) -> None:
-        VLM.__init__(self)
-        self.model = model
-        self.wiring = model.fusion.wiring
-        parameters = sum(p.numel() for p in model.parameters())
-        self.info = ModelInfo(told, "lab", "planted", parameters, "cpu", "float32", lab=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +53,7 @@ def plant(detector: str, seed: int, ill: bool) -> Case:
     with torch.no_grad():
         model, told = kinds[int(rng.integers(len(kinds)))](rng)
     probe = lab_probe(int(rng.integers(10_000)), int(rng.integers(10, 15)), int(rng.integers(6, 10)))
-    return Case(detector, seed, ill, told, Edited(model.requires_grad_(False).eval(), told), probe)
+    return Case(detector, seed, ill, told, LabVLM(told, model.requires_grad_(False).eval(), revision="planted"), probe)
 
 
 def trained(rng: np.random.Generator, kinds: tuple[str, ...] = tuple(WIRINGS)) -> Planted:

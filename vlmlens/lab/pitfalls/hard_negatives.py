@@ -7,16 +7,15 @@ from functools import cache
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from vlmlens.lab.draw import render_batch
+from vlmlens.lab.model import averaged
 from vlmlens.lab.pitfalls.contrast import fits, own_first
 from vlmlens.lab.pitfalls.remedy import Remedy, Step
 from vlmlens.lab.questions import ANSWERS, all_questions
 from vlmlens.lab.sample import Item, take
 from vlmlens.lab.scenes import CELLS, COLORS, HELD_OUT_PAIRS, SHAPES, SIZES, Scene, split_of
 from vlmlens.lab.text import encode
-from vlmlens.lab.vision import SIDE
 from vlmlens.lab.weights import load_encoders
 
 PAIRS = 1500  # drawn once
@@ -95,22 +94,13 @@ def chosen(step: Step, total: int) -> Tensor:
     return torch.randperm(total, generator=torch.Generator().manual_seed(seed))[:AT_ONCE]
 
 
-def fewer(image: Tensor, patches: int) -> Tensor:
-    """Features [item, SIDE * SIDE, width] averaged to as many patches as the batch has."""
-    side = round(patches**0.5)
-    if side == SIDE:
-        return image
-    board = image.transpose(1, 2).unflatten(2, (SIDE, SIDE))
-    return F.adaptive_avg_pool2d(board, side).flatten(2).transpose(1, 2)
-
-
 def loss(step: Step, strength: float) -> Tensor:
     """strength x InfoNCE, each answer's own scene against the other of its pair; both ways."""
     data = pairs()
     index = chosen(step, len(data.ids))
     words, mask = step.model.words(data.ids[index])
     logits = [
-        step.model.fuse(fewer(data.image[index, side].to(step.image.dtype), step.image.shape[1]), words, mask)
+        step.model.fuse(averaged(data.image[index, side].to(step.image.dtype), step.model.side), words, mask)
         for side in (0, 1)
     ]
     parts = []
