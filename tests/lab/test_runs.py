@@ -246,6 +246,8 @@ def test_a_name_that_is_none_is_refused(name):
 def test_what_cannot_be_is_refused_and_leaves_nothing(folder):
     with pytest.raises(PlanError):
         runs.start("mine", replace(PLAN, steps=0))
+    with pytest.raises(PlanError, match="no learned queries"):
+        runs.start("mine", replace(PLAN, remedies=(("more queries", 1.0),)))
     assert not list(folder.glob("*"))
     runs.start("mine", PLAN)
     with pytest.raises(RunError, match="already; take another name"):

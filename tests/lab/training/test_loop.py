@@ -12,9 +12,11 @@ from vlmlens.lab.evaluate import wilson
 from vlmlens.lab.fusion import WIRINGS
 from vlmlens.lab.model import LabModel, averaged
 from vlmlens.lab.pitfalls import REMEDIES, Remedy
+from vlmlens.lab.positions import POSITIONS
 from vlmlens.lab.sites import sites_of
 from vlmlens.lab.training import Plan
 from vlmlens.lab.training.build import build, grouped, sizes, trainable_share
+from vlmlens.lab.training.data import batch
 from vlmlens.lab.training.loop import Diverged, Trainer, train
 from vlmlens.lab.training.schedule import rates
 from vlmlens.lab.training.watch import SHARED, Gradients, Watcher, divergence, gradient_share, held, interval_of
@@ -119,7 +121,7 @@ def test_gradients_are_clipped_and_rates_follow_the_schedule():
 
 
 def test_it_learns():
-    points = list(train(tiny(side=2, steps=60, batch=32, mix={"exist": 1.0}, prior=0.0)))
+    points = list(train(tiny(side=2, steps=50, batch=24, mix={"exist": 1.0}, prior=0.0)))
     assert [point.step for point in points] == list(range(1, 61))
     early, late = (sum(p.loss for p in part) / 10 for part in (points[:10], points[-10:]))
     assert late < 0.5 * early
@@ -292,3 +294,20 @@ def test_tokens_are_averages_of_their_patches():
             row, column = divmod(token, side)
             patch = board[:, row * width : (row + 1) * width, column * width : (column + 1) * width]
             assert torch.allclose(found[:, token], patch.mean((1, 2)), atol=1e-6)
+
+
+@pytest.mark.parametrize("positions", POSITIONS)
+def test_frozen_features_are_those_of_the_eyes_that_the_positions_come_with(positions):
+    plan = tiny("concat", positions=positions, width=32)
+    trainer = Trainer(plan, every=0)
+    data = batch(plan, 0, pixels=False)
+    pixels = batch(plan, 0, pixels=True).image
+    with torch.no_grad():
+        assert torch.allclose(data.image.float(), trainer.model.vision(pixels), rtol=1e-3, atol=1e-2)
+    trainer.advance()
+
+
+@pytest.mark.parametrize("name", REMEDIES)
+def test_every_remedy_can_be_trained_with(name):
+    plan = tiny("qformer", remedies=((name, REMEDIES[name].default),), steps=2)
+    assert all(math.isfinite(point.loss + point.added) for point in train(plan))
