@@ -176,12 +176,20 @@ WIRING_LOOKS = {  # shape: color, in the order of the wirings
 }
 
 
-def by_wiring(values: Mapping[str, Sequence[float]], what: str, low: float = 0.0, high: float = 1.0) -> Figure:
-    """One row a wiring: a dot a training seed, the mean as a line; wirings without a number say n/a. [wiring]."""
+def by_wiring(
+    values: Mapping[str, Sequence[float]],
+    what: str,
+    intervals: Mapping[str, tuple[float, float]],
+    most: float = 1.0,
+) -> Figure:
+    """One row a wiring: a dot a training seed, the mean and its interval; wirings without a number say n/a.
+
+    The axis ends at `most`; one that ends at 1 is a share or an accuracy.
+    """
     names = list(values)
     known = {name: [value for value in found if value == value] for name, found in values.items()}
-    axis = {"field": "value", "type": "quantitative", "title": what, "scale": {"domain": [low, high]}}
-    if (low, high) == (0.0, 1.0):
+    axis = {"field": "value", "type": "quantitative", "title": what, "scale": {"domain": [0, most]}}
+    if most == 1:
         axis["axis"] = {"values": [0, 0.25, 0.5, 0.75, 1], "format": ".0%"}
     place = {
         "field": "place",
@@ -193,7 +201,17 @@ def by_wiring(values: Mapping[str, Sequence[float]], what: str, low: float = 0.0
     dots = [(at, value) for at, name in enumerate(names) for value in known[name]]
     means = [(at, sum(known[name]) / len(known[name])) for at, name in enumerate(names) if known[name]]
     absent = [at for at, name in enumerate(names) if not known[name]]
+    ends = [(names.index(name), *each) for name, each in intervals.items() if known[name] and each[0] == each[0]]
     layers = [
+        {
+            "data": rows(
+                place=[at for at, _, _ in ends],
+                low=[max(0.0, low) for _, low, _ in ends],
+                high=[min(most, high) for _, _, high in ends],
+            ),
+            "mark": {"type": "rule", "strokeWidth": 3, "color": QUIET},
+            "encoding": {"x": axis | {"field": "low"}, "x2": {"field": "high"}, "y": place},
+        },
         {
             "data": rows(place=[at for at, _ in means], value=[value for _, value in means]),
             "mark": {"type": "point", "shape": LINE, "size": 240, "strokeWidth": 3, "color": BEFORE},
@@ -214,7 +232,7 @@ def by_wiring(values: Mapping[str, Sequence[float]], what: str, low: float = 0.0
             },
         },
         {
-            "data": rows(place=absent, value=[low] * len(absent)),
+            "data": rows(place=absent, value=[0.0] * len(absent)),
             "mark": {"type": "text", "text": "n/a", "align": "left", "dx": 6},
             "encoding": {"x": axis, "y": place},
         },
@@ -232,7 +250,7 @@ def differences_to_published(
     across = {
         "field": "value",
         "type": "quantitative",
-        "title": "image share of img2txt less that of txt2img",
+        "title": "img2txt less txt2img (blue: published)",
         "scale": {"domain": [-1, 1]},
     }
     place = {
@@ -240,7 +258,7 @@ def differences_to_published(
         "type": "ordinal",
         "title": None,
         "scale": {"domain": list(range(len(names)))},
-        "axis": {"labelExpr": f"{json.dumps(list(names))}[datum.value]", "grid": True, "labelLimit": 260},
+        "axis": {"labelExpr": f"{json.dumps(list(names))}[datum.value]", "grid": True, "labelLimit": 200},
     }
     known = [(at, *each) for at, each in enumerate(found) if each[0] == each[0]]
     data = rows(
@@ -260,6 +278,7 @@ def differences_to_published(
                 "color": {
                     "field": "says",
                     "type": "nominal",
+                    "legend": None,
                     "scale": {"domain": ["no difference", "published"], "range": [QUIET, BEFORE]},
                 },
             },
@@ -293,11 +312,16 @@ def differences_to_published(
         f"{name} {'n/a' if each[0] != each[0] else format(each[0], '+.3f')}"
         for name, each in zip(names, found, strict=True)
     )
-    return figure({"layer": layers}, told, 22 * len(names) + 86)
+    return figure({"layer": layers}, told, 22 * len(names) + 60)
 
 
-def conditions(shares: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
-    """Image shares of wirings under conditions: a row a condition, a mark a trained model ([condition][wiring])."""
+def conditions(
+    shares: Mapping[str, Mapping[str, Sequence[float]]], what: str = "behavioral image share", most: float = 1.0
+) -> Figure:
+    """Wirings under conditions: a row a condition, a mark a trained model ([condition][wiring]).
+
+    The axis ends at `most`; one that ends at 1 is a share or an accuracy.
+    """
     names = list(shares)
     wirings = list(dict.fromkeys(wiring for found in shares.values() for wiring in found))
     marks = [
@@ -319,14 +343,15 @@ def conditions(shares: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
             "x": {
                 "field": "share",
                 "type": "quantitative",
-                "title": "behavioural image share",
-                "scale": {"domain": [0, 1]},
-                "axis": {"values": [0, 0.25, 0.5, 0.75, 1], "format": ".0%"},
+                "title": what,
+                "scale": {"domain": [0, most]},
+                "axis": {"values": [0, 0.25, 0.5, 0.75, 1], "format": ".0%"} if most == 1 else {},
             },
             "y": {
                 "field": "place",
                 "type": "ordinal",
                 "title": None,
+                "scale": {"domain": list(range(len(names)))},
                 "axis": {"labelExpr": f"{json.dumps(names)}[datum.value]", "grid": True},
             },
             "color": {
@@ -342,12 +367,12 @@ def conditions(shares: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
             "tooltip": [
                 {"field": "condition", "type": "nominal"},
                 {"field": "wiring", "type": "nominal"},
-                {"field": "share", "type": "quantitative", "format": ".1%"},
+                {"field": "share", "type": "quantitative", "title": what, "format": ".3f"},
             ],
         },
     }
     known = {place: [value for at, _, value in marks if at == place] for place in range(len(names))}
-    told = "Behavioural image shares: " + "; ".join(
+    told = f"{what}: " + "; ".join(
         f"{names[place]} {min(values):.2f} to {max(values):.2f}" for place, values in known.items() if values
     )
     return figure(body, told, 34 * len(names) + 70)

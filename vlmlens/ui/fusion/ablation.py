@@ -54,25 +54,30 @@ def draw() -> None:
             required=True,
         )
     )
-    one, all_ = st.columns([1, 1.1], gap="large")
+    one, overall = st.columns(2, gap="large")
     with one:
-        st.markdown(f"**{chosen}**: {_setting(table, chosen)}.")
-        st.markdown(found[chosen].sentence(_plural(measure, kind)))
-        figure = charts.by_wiring(everything[chosen], measure, *_axis(what, everything))
+        st.markdown(f"**{chosen}**: {_setting(table, chosen)}. {found[chosen].sentence(_plural(measure, kind))}")
+        intervals = {
+            name: interval[1:] for name, known in everything[chosen].items() if (interval := _over(known, what, kind))
+        }
+        figure = charts.by_wiring(everything[chosen], measure, intervals, _most(what, everything))
         chart(figure)
         _absent(table, chosen)
-    with all_:
-        st.markdown("**All conditions**: mean over seeds [95 % interval]")
-        frame = _frame(everything, what, kind, found)
-        st.dataframe(frame, width="stretch", hide_index=True)
-        st.caption(
-            "The interval of accuracies: Student's t over seeds and at least Wilson; of the rest Student's t, none for "
-            f"one seed. "
-            f"Measured by `{table.command}` on {table.date}; {SHIPPED}: cards and `benchmarks/ablation.py`, 3 seeds."
-        )
+    with overall:
+        st.markdown("**All conditions at once**: a mark a trained model.")
+        marks = {name: {w: known for w, known in values.items() if known} for name, values in everything.items()}
+        every = charts.conditions(marks, measure, _most(what, everything))
+        chart(every)
+    frame = _frame(everything, what, kind, found)
+    st.dataframe(frame, width="stretch", hide_index=True)
+    st.caption(
+        "Means over seeds [95 % interval]: of accuracies on any kind Student's t and at least Wilson, of the rest "
+        f"Student's t, and none for one seed. Measured by `{table.command}` on {table.date}; {SHIPPED}: cards and "
+        "`benchmarks/ablation.py`."
+    )
     save_all(
         "ablation",
-        {"wirings": figure},
+        {"wirings": figure, "conditions": every},
         {"what": measure, "questions": kind, "values": everything, "differ": {n: d.word for n, d in found.items()}},
         frame,
         f"fusion ablation · {measure} · {kind}",
@@ -113,11 +118,11 @@ def _where(found: dict[str, Difference], measure: str, kind: str) -> str:
             f"“{name}” by {found[name].largest:.3f} [{found[name].low:.3f}, {found[name].high:.3f}]"
             for name in by["differ"]
         ]
-        parts.append(f"**differ** {', '.join(apart)}")
+        parts.append(f"**differ** under {', '.join(apart)}")
     if by["alike"]:
-        parts.append(f"are **alike** within .05 {_listed(by['alike'])}")
+        parts.append(f"are **alike** within .05 under {_listed(by['alike'])}")
     if by["cannot say"]:
-        parts.append(f"it **cannot be said** {_listed(by['cannot say'])}")
+        parts.append(f"**cannot be told apart** or alike under {_listed(by['cannot say'])}")
     return f"In {measure}{on} the wirings {'; '.join(parts)}."
 
 
@@ -146,12 +151,12 @@ def _plural(measure: str, kind: str) -> str:
     return name if kind == ANY else f"{name} on {kind} questions"
 
 
-def _axis(what: What, everything: dict[str, dict[str, list[float]]]) -> tuple[float, float]:
-    """The same for all conditions, so that they compare."""
+def _most(what: What, everything: dict[str, dict[str, list[float]]]) -> float:
+    """Where the axis ends: the same for all conditions, so that they compare."""
     if what != "picture's effect":
-        return 0.0, 1.0
+        return 1.0
     most = max((value for by in everything.values() for values in by.values() for value in values), default=1.0)
-    return 0.0, float(np.ceil(10 * most) / 10)
+    return float(np.ceil(10 * most) / 10)
 
 
 def _absent(table: Conditions, condition: str) -> None:
@@ -175,10 +180,18 @@ def _frame(
 
 
 def _mean(values: Sequence[float], what: What, kind: str) -> str:
-    if not values:
+    found = _over(values, what, kind)
+    if found is None:
         return "n/a"
+    mean, low, high = found
+    return f"{mean:.3f}, one seed" if low != low else f"{mean:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _over(values: Sequence[float], what: What, kind: str) -> tuple[float, float, float] | None:
+    """Mean over seeds and its interval, NaN where one seed cannot tell; None without a seed."""
+    if not values:
+        return None
     if what in ("accuracy", "blind") and kind == ANY:
         found = over_seeds(values, QUESTIONS)
-        return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
-    mean, low, high = students(values)
-    return f"{mean:.3f}, one seed" if low != low else f"{mean:.3f} [{low:.3f}, {high:.3f}]"
+        return found.value, found.low, found.high
+    return students(values)

@@ -14,6 +14,7 @@ from vlmlens.ui.fusion import gallery_words as words
 from vlmlens.ui.look import chart, titled
 from vlmlens.ui.save import save_all
 
+SHORT = {"interventional": "PID", "behaviour": "behavior", "representational": "states"}
 VERDICTS = {"confirmed": "✓", "same direction": "✓", "contradicted": "✕", "cannot say": "~"}
 
 
@@ -23,7 +24,7 @@ def draw() -> None:
     found = against_published(readings)
     titled(f"**Is the published ablation confirmed?** {_verdict(found)}", words.PUBLISHED)
     left, right = st.columns([1.1, 1], gap="large")
-    names = [f"{row.ruler}, {row.kind}, {row.point}".replace("behaviour", "behavior") for row in found]
+    names = [f"{SHORT[row.ruler]}, {row.kind}, {row.point}" for row in found]
     with left:
         figure = charts.differences_to_published(names, [(r.difference, r.low, r.high) for r in found], EFFECT)
         chart(figure)
@@ -50,7 +51,8 @@ def draw() -> None:
         )
         st.dataframe(frame, width="stretch", hide_index=True, height=300)
     st.caption(
-        f"Three seeds a wiring, measured by `{command}` on {date}. *Published order*: how often one seed of each of "
+        "*PID*: interventional, of what acts on the input. *States*: representational, of what the states hold. Three "
+        f"seeds a wiring, measured by `{command}` on {date}. *Published order*: how often one seed of each of "
         "the four wirings, drawn at random, shows it exactly; 4 % by chance."
     )
     with st.container(horizontal=True):
