@@ -67,6 +67,11 @@ def test_a_loss_axis_begins_at_zero_and_holds_every_value():
     assert y_of(top)["scale"]["domain"] == [0, 5.5]
 
 
+def test_a_logarithm_goes_by_powers_of_ten_around_what_it_shows():
+    scale = y_of(charts.training("gradients", (Line("new", [0, 1], [0.03, 4.0]),), 2))["scale"]
+    assert scale == {"type": "log", "domain": [0.01, 10.0]}
+
+
 def test_zero_has_no_place_on_a_logarithm():
     figure = charts.training("gradients", (Line("new", [0, 1, 2], [0.0, 1e-3, 1.0]),), 2)
     assert [row["value"] for row in points(figure)] == [None, 1e-3, 1.0]

@@ -8,6 +8,7 @@ from vlmlens.charts.figure import AFTER, QUIET, SEGMENT_COLORS, Figure, Spec, fi
 from vlmlens.trace import Segment
 
 HEIGHT = 210
+LEGEND_ROW, COLUMNS = 20, 2
 MOST_LINES = 7  # that can still be told apart
 LINES = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999")
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4], [12, 3], [1, 4])
@@ -42,7 +43,7 @@ class Measure:
 
 PART = (0.0, 1.0)
 MEASURES = {
-    "loss": Measure("loss, nats", ".2f"),
+    "loss": Measure("loss, nats", ".2~f", least=3.5),
     "accuracy": Measure("held-out accuracy", ".0%", PART, color=SEGMENT_COLORS[Segment.ANSWER]),
     "image share": Measure("image share", ".0%", PART, color=SEGMENT_COLORS[Segment.IMAGE]),
     "gates": Measure("opening of the gate, |tanh|", ".2f", PART),
@@ -61,8 +62,7 @@ def training(measure: str, lines: Sequence[Line], steps: int, level: tuple[float
     names = [line.name for line in lines]
     usual = (how.color,) if len(lines) == 1 else LINES
     colors = [line.color or color for line, color in zip(lines, usual, strict=False)]
-    legend: Spec | None = None if len(lines) < 2 else {"labelLimit": 220, "columns": 4}
-    scale = {"domain": names, "range": colors}
+    legend: Spec | None = None if len(lines) < 2 else {"labelLimit": 200, "columns": COLUMNS, "symbolSize": 300}
     x: Spec = {
         "field": "step",
         "type": "quantitative",
@@ -70,44 +70,59 @@ def training(measure: str, lines: Sequence[Line], steps: int, level: tuple[float
         "scale": {"domain": [0, max(1, steps)], "nice": False},
         "axis": {"grid": False, "tickCount": 6},
     }
-    known = [value for line in lines for value in line.values if _drawn(value, how)]
-    y: Spec = {
-        "field": "value",
-        "type": "quantitative",
-        "title": how.title,
-        "scale": _scale(how, known),
-        "axis": {"format": how.format, "tickCount": 5},
-    }
-    color: Spec = {"field": "line", "type": "nominal", "scale": scale, "legend": legend}
-    dash = color | {"scale": {"domain": names, "range": list(DASHES[: len(lines)])}}
-    ends: list[Spec] = [
-        {"field": "low", "type": "quantitative", "format": how.format, "title": "95 % interval from"},
-        {"field": "high", "type": "quantitative", "format": how.format, "title": "to"},
-    ]
-    widths = any(line.low for line in lines)
+    y: Spec = {"field": "value", "type": "quantitative", "title": how.title, **_vertical(how, lines)}
     tooltip: list[Spec] = [
-        *([{"field": "line", "type": "nominal", "title": "curve"}] if len(lines) > 1 else []),
+        {"field": "line", "type": "nominal", "title": "curve"},
         {"field": "step", "type": "quantitative"},
         {"field": "value", "type": "quantitative", "format": ".3~g" if how.log else ".3f", "title": how.title},
-        *(ends if widths else []),
     ]
-    band: Spec = {
-        "mark": {"type": "area", "opacity": 0.22},
-        "encoding": {
-            "x": x,
-            "y": y | {"field": "low"},
-            "y2": {"field": "high"},
-            "color": color | {"legend": None},
-        },
+    layers: list[Spec] = []
+    for line, color in zip(lines, colors, strict=True):
+        if line.low:
+            layers.append(
+                {
+                    "transform": [{"filter": {"field": "line", "equal": line.name}}],
+                    "mark": {"type": "area", "opacity": 0.22, "color": color},
+                    "encoding": {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}},
+                }
+            )
+            tooltip += [] if len(tooltip) > 3 else [_end("low", "95 % interval from", how), _end("high", "to", how)]
+    told_apart = {
+        channel: {"field": "line", "type": "nominal", "scale": {"domain": names, "range": looks}, "legend": legend}
+        for channel, looks in (("color", colors), ("strokeDash", list(DASHES[: len(lines)])))
     }
-    curve: Spec = {
-        "mark": {"type": "line", "strokeWidth": 2, "point": {"size": 18, "filled": True}},
-        "encoding": {"x": x, "y": y, "color": color, "strokeDash": dash, "tooltip": tooltip},
-    }
-    layers = [*([band] if widths else []), curve]
+    layers.append({"mark": {"type": "line", "strokeWidth": 2}, "encoding": {"x": x, "y": y, **told_apart}})
+    for line, color in zip(lines, colors, strict=True):
+        layers.append(
+            {
+                "transform": [{"filter": {"field": "line", "equal": line.name}}],
+                "mark": {"type": "point", "filled": True, "size": 18, "opacity": 1, "color": color},
+                "encoding": {"x": x, "y": y, "tooltip": tooltip},
+            }
+        )
     if level is not None:
         layers += _level(*level, y)
-    return figure({"data": _data(lines, how), "layer": layers}, _told(how, lines), HEIGHT)
+    rows_of_legend = -(-len(lines) // COLUMNS) if legend else 0
+    body = {"data": _data(lines, how), "layer": layers}
+    return figure(body, _told(how, lines), HEIGHT + LEGEND_ROW * rows_of_legend)
+
+
+def _end(field: str, title: str, how: Measure) -> Spec:
+    return {"field": field, "type": "quantitative", "format": how.format, "title": title}
+
+
+def _vertical(how: Measure, lines: Sequence[Line]) -> Spec:
+    """Scale and axis. A logarithm goes by whole powers of ten."""
+    known = [value for line in lines for value in line.values if _drawn(value, how)]
+    axis: Spec = {"format": how.format, "tickCount": 5}
+    if how.domain is not None:
+        return {"scale": {"domain": list(how.domain)}, "axis": axis | {"values": [0, 0.25, 0.5, 0.75, 1]}}
+    if how.log:
+        low = math.floor(math.log10(min(known, default=0.1)))
+        high = max(low + 1, math.ceil(math.log10(max(known, default=1.0))))
+        powers = [10.0**power for power in range(low, high + 1)]
+        return {"scale": {"type": "log", "domain": [powers[0], powers[-1]]}, "axis": axis | {"values": powers}}
+    return {"scale": {"domain": [0, max([how.least, *known])], "nice": True}, "axis": axis}
 
 
 def _data(lines: Sequence[Line], how: Measure) -> Spec:
@@ -125,14 +140,6 @@ def _data(lines: Sequence[Line], how: Measure) -> Spec:
 def _drawn(value: float, how: Measure) -> bool:
     """Whether there is a place for it: a logarithm has none for zero."""
     return math.isfinite(value) and (value > 0 or not how.log)
-
-
-def _scale(how: Measure, known: Sequence[float]) -> Spec:
-    if how.domain is not None:
-        return {"domain": list(how.domain)}
-    if how.log:
-        return {"type": "log"}
-    return {"domain": [0, max([how.least, *known])], "nice": True}
 
 
 def _level(height: float, name: str, y: Spec) -> list[Spec]:

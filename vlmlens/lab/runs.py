@@ -198,6 +198,19 @@ def every() -> tuple[Run, ...]:
     return tuple(sorted(found, key=lambda run: (run.created, run.name), reverse=True))
 
 
+def damaged() -> dict[str, str]:
+    """Runs that cannot be opened, by name, each with what is wrong; they can be deleted."""
+    found = {}
+    with suppress(OSError):
+        for folder in sorted(home().iterdir()):
+            if NAME.fullmatch(folder.name) and _taken(folder):
+                try:
+                    open_run(folder.name)
+                except UserError as error:
+                    found[folder.name] = str(error)
+    return found
+
+
 def open_run(name: str) -> Run:
     """Raises RunError where there is none of this name, or what is there is damaged."""
     name = name.removeprefix(PREFIX)

@@ -28,7 +28,7 @@ class Listed:
 
 
 def list_models(every_seed: bool = False) -> tuple[Listed, ...]:
-    """The lab models, finished runs, the planted ones, and what the Hugging Face cache holds whole of known families."""
+    """Lab models, finished runs, planted ones, and what the Hugging Face cache holds whole of families that open."""
     return (*lab_models(every_seed), *run_models(), *planted_models(), *cached_models())
 
 

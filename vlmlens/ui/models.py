@@ -37,9 +37,9 @@ def pick_model(*more: str) -> str:
             names,
             key="model",
             accept_new_options=True,
-            help="The lab's own models answer questions about lab scenes, without network or GPU. Models of the local "
-            "Hugging Face cache follow. Any other: type its hub name (org/name, or org/name@revision) or the path of "
-            "its folder. A seed of the lab's: lab:concat@1. A model "
+            help="The lab's own models answer questions about lab scenes, without network or GPU. What was trained "
+            "here (run:NAME) and the models of the local Hugging Face cache follow. Any other: type its hub name "
+            "(org/name, or org/name@revision) or the path of its folder. A seed of the lab's: lab:concat@1. A model "
             "whose behavior was planted: planted:blind.",
         )
         _shortlist()

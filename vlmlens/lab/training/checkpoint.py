@@ -50,11 +50,11 @@ def write(path: Path, content: bytes) -> None:
 
 def save_checkpoint(path: Path, trainer: Trainer) -> None:
     """Raises CheckpointError as `write` does."""
-    names = {parameter: name for name, parameter in trainer.trained.items()}
     tensors: dict[str, Tensor] = {f"model.{name}": p.detach() for name, p in trainer.trained.items()}
     tensors |= {f"model.{name}": buffer for name, buffer in trainer.model.named_buffers()}
-    for parameter, state in trainer.optimiser.state.items():
-        tensors |= {f"optimiser.{key}.{names[parameter]}": value for key, value in state.items()}
+    for name, parameter in trainer.trained.items():
+        state = trainer.optimiser.state.get(parameter, {})  # nothing yet of what no loss has reached
+        tensors |= {f"optimiser.{key}.{name}": value for key, value in state.items()}
     tensors = {name: tensor.contiguous().clone() for name, tensor in tensors.items()}
     told = {
         "format": FORMAT,

@@ -10,7 +10,9 @@ from vlmlens import charts
 from vlmlens.charts.figure import AFTER, SEGMENT_COLORS
 from vlmlens.charts.training import LINES, Line
 from vlmlens.lab.questions import ANSWERS
-from vlmlens.lab.training import Measured, Plan, Point, blind_ceiling
+from vlmlens.lab.training.loop import Point
+from vlmlens.lab.training.plan import Plan
+from vlmlens.lab.training.watch import Measured, blind_ceiling
 from vlmlens.trace import Segment
 from vlmlens.ui.fusion.train import words
 from vlmlens.ui.look import chart, titled
@@ -50,6 +52,8 @@ def thinned(points: Sequence[Point], steps: int) -> tuple[list[int], list[float]
 
 def of(plan: Plan, points: Sequence[Point]) -> list[Shown]:
     """Everything that there is to see of a run so far."""
+    if not points:
+        return []
     steps, found = measured(points)
     shown = [loss(plan, points)]
     if found:
@@ -59,7 +63,7 @@ def of(plan: Plan, points: Sequence[Point]) -> list[Shown]:
     return shown
 
 
-def draw(shown: Sequence[Shown], key: str) -> None:
+def draw(shown: Sequence[Shown]) -> None:
     """Two in a row; where the screen is narrow, one below the other."""
     for start in range(0, len(shown), 2):
         for place, one in zip(st.columns(2, gap="large"), shown[start : start + 2], strict=False):
@@ -70,14 +74,12 @@ def draw(shown: Sequence[Shown], key: str) -> None:
 
 def loss(plan: Plan, points: Sequence[Point]) -> Shown:
     steps, values, wide = thinned(points, plan.steps)
-    told = "No step has been made yet."
-    if points:
-        last = points[-25:]
-        now = float(np.mean([point.loss for point in last]))
-        told = (
-            f"The loss began at {points[0].loss:.2f} nats and is {now:.2f} on average over the last "
-            f"{counted(len(last), 'step')}; guessing evenly would cost {EVENLY:.2f}."
-        )
+    last = points[-25:]
+    now = float(np.mean([point.loss for point in last]))
+    told = (
+        f"The loss began at {points[0].loss:.2f} nats and is {now:.2f} on average over the last "
+        f"{counted(len(last), 'step')}; guessing evenly would cost {EVENLY:.2f}."
+    )
     lines = [Line("practice questions", steps, values)]
     figure = charts.training("loss", lines, plan.steps, (EVENLY, "guessing evenly"))
     name, text = words.LOSS
@@ -152,8 +154,8 @@ def gates(plan: Plan, steps: Sequence[int], found: Sequence[Measured]) -> Shown:
     lines = [
         Line(
             f"layer {layer + 1}, {part}",
-            steps,
-            [NAN if (pair := one.gates[layer]) is None else abs(pair[which]) for one in found],
+            [0, *steps],
+            [0.0, *(NAN if (pair := one.gates[layer]) is None else abs(pair[which]) for one in found)],
         )
         for layer in layers
         for which, part in enumerate(parts)

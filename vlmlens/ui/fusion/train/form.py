@@ -68,7 +68,10 @@ def _questions() -> None:
 
 def _size(latent: bool, usual: int) -> None:
     _whole(
-        st, "width", f"Numbers in a state of fusion and readout; shared among {HEADS} heads. The encoders stay 64 wide.", 16
+        st,
+        "width",
+        f"Numbers in a state of fusion and readout; shared among {HEADS} heads. The encoders stay 64 wide.",
+        16,
     )
     st.segmented_control(
         LABELS["side"],

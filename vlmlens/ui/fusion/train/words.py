@@ -3,7 +3,7 @@
 LOSS = (
     "Loss",
     "Cross-entropy of the right answer, in nats: minus the logarithm of the probability that the model gave it, mean "
-    "over the questions of a step, without what remedies add. The dashed line is an even guess over all 25 answers.\n\n"
+    "over the questions of a step, without what remedies add. The dashed line is an even guess over all answers.\n\n"
     "*It cannot tell* whether the model looks: learning how often each answer comes lowers it, too.",
 )
 ACCURACY = (
@@ -15,10 +15,12 @@ ACCURACY = (
 )
 SHARE = (
     "Image share, by two rulers",
-    "**Behavior**: how far the answers move (Jensen-Shannon divergence, bits) when the picture is another item's, over "
-    "that and the same for the question. **Gradient x input** (Shrikumar et al., arXiv 1605.01713): the picture's part "
-    "of the absolute contributions to the answer's logit at what enters the fusion.\n\n*They need not agree*: the first "
-    "follows data and questions, the second how the model is wired. Points without interval: 128 items.",
+    "**Behavior**: how far the answers move (Jensen-Shannon divergence, bits) when the picture is another item's, "
+    "over that and the same for the question. **Gradient x input** (Shrikumar et al., arXiv 1605.01713): the picture's "
+    "part of the absolute contributions to the answer's logit at what enters the fusion.\n\n*They need not agree*: "
+    "the first follows data and questions, the second how the model is wired. Where the picture is only read through a "
+    "layer norm, as in txt2img and gated, the second is near 0 whatever the picture does: to scale what a norm takes "
+    "in changes nothing that comes out. Points without interval: 128 items.",
 )
 GATES = (
     "Gates",

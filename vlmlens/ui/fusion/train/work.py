@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from vlmlens.errors import UserError
-from vlmlens.lab.training import Plan, Point
+from vlmlens.lab.training.loop import Point
+from vlmlens.lab.training.plan import Plan
 from vlmlens.progress import Progress
 from vlmlens.ui.jobs import Job
 
@@ -68,6 +69,7 @@ def begin(name: str, plan: Plan, points: list[Point], task: Task) -> Training:
 
     def work(progress: Progress) -> Iterator[int]:
         for point in task(progress):
+            del training.points[point.step - 1 :]  # made again after the last checkpoint
             training.points.append(point)
             yield point.step
 
