@@ -1,6 +1,13 @@
 """Results in, Vega-Lite figures out, drawn by the page, a notebook or `export`. A figure computes nothing."""
 
-from vlmlens.charts.ablation import against_truth, conditions, shares, text_shares
+from vlmlens.charts.ablation import (
+    against_truth,
+    by_wiring,
+    conditions,
+    differences_to_published,
+    shares,
+    text_shares,
+)
 from vlmlens.charts.answers import answers
 from vlmlens.charts.budget import budget, contributions
 from vlmlens.charts.budget_difference import budget_difference
@@ -64,6 +71,7 @@ __all__ = [
     "by_kind",
     "by_layer",
     "by_ruler",
+    "by_wiring",
     "caption",
     "causal",
     "conditions",
@@ -73,6 +81,7 @@ __all__ = [
     "controls",
     "curves",
     "differences",
+    "differences_to_published",
     "distances",
     "dose",
     "effects",
