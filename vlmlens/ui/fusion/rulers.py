@@ -1,6 +1,7 @@
 """Rulers: the picture's share of the same answers by every ruler, and which of them tell what a model uses."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -37,10 +38,10 @@ def draw() -> None:
             for name, ruler in RULERS.items():
                 st.markdown(f"**{name}**, made for {ruler.nature}. {ruler.help}")
     try:
-        table = shipped()
+        table = _table()
     except UserError:
         return
-    natures = _natures((HOME / "measured.json").stat().st_mtime_ns)
+    natures = _natures(_written())
     _which(table, natures)
     _truth(table)
     _against(table, measured)
@@ -50,15 +51,15 @@ def draw() -> None:
 def _side_by_side(found: Measured | None, ended: bool = True) -> None:
     """The chart of all rulers, with the model that was measured here among the others."""
     try:
-        table = shipped()
+        table = _table()
     except UserError as error:
         st.info(str(error))
         table = None
-    rows = table.of("wiring") if table else ()
-    marks = [*_marks(rows), *(_yours(found) if found else ())]
-    titled(summary(rows), words.SIDE_BY_SIDE)
+    marks, said = _drawn(_written()) if table else ([], summary(()))
+    marks = [*marks, *(_yours(found) if found else ())]
+    titled(said, words.SIDE_BY_SIDE)
     if found:
-        st.markdown(beside(found, rows))
+        st.markdown(beside(found))
     absent = {name: "no model here has a share by it" for name in RULERS}
     if found:
         absent |= {name: reading.why for name, reading in found.readings.items() if reading.why}
@@ -68,6 +69,35 @@ def _side_by_side(found: Measured | None, ended: bool = True) -> None:
         frame = pd.DataFrame([vars(mark) for mark in marks])
         data = {"marks": [vars(mark) for mark in marks], "yours": found.to_dict() if found else None}
         save_all("rulers", {"image shares": drawn}, data, frame, f"rulers · {table.ensemble if table else 'here'}")
+
+
+def _written() -> int:
+    """Names the state of the table: what is kept for it is kept until it is written anew."""
+    path = HOME / "measured.json"
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def _table() -> Table:
+    """Raises UserError where nothing was measured."""
+    return _read(_written())
+
+
+@lru_cache(maxsize=2)
+def _read(written: int) -> Table:
+    return shipped()
+
+
+@lru_cache(maxsize=2)
+def _drawn(written: int) -> tuple[list[charts.Mark], str]:
+    """What does not change while a model is measured: the marks of the shipped ones, and their sentence."""
+    rows = _read(written).of("wiring")
+    return _marks(rows), summary(rows)
+
+
+@lru_cache(maxsize=2)
+def _natures(written: int) -> list[Nature]:
+    table = _read(written)
+    return [nature(name, table.rows) for name in RULERS]
 
 
 def _marks(rows: Sequence[Row]) -> list[charts.Mark]:
@@ -120,7 +150,7 @@ def summary(rows: Sequence[Row]) -> str:
     )
 
 
-def beside(found: Measured, rows: Sequence[Row]) -> str:
+def beside(found: Measured) -> str:
     """Where the model that was measured here stands, and over what."""
     told = {name: reading for name, reading in found.readings.items() if reading.told}
     if not told:
@@ -152,13 +182,6 @@ def _known(rows: Sequence[Row], ruler: str) -> list[float]:
 def _range(ends: tuple[float, float]) -> str:
     low, high = (f"{end:.2f}" for end in ends)
     return low if low == high else f"{low} to {high}"
-
-
-@st.cache_data(show_spinner=False)
-def _natures(written: int) -> list[Nature]:
-    """Kept until the table is written anew."""
-    table = shipped()
-    return [nature(name, table.rows) for name in RULERS]
 
 
 def _which(table: Table, natures: Sequence[Nature]) -> None:
