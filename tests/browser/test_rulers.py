@@ -17,12 +17,9 @@ def test_a_model_is_put_on_the_chart_and_stopped(app, page, wait_idle):
     wait_idle(page)
     page.get_by_text("Put a model on this chart").click()
     expect(page.get_by_role("button", name="Stop")).to_be_visible(timeout=30_000)
-    expect(page.get_by_text("over 24 held-out lab scenes").first).to_be_visible(timeout=60_000)
-    if page.get_by_role("button", name="Stop").count():
-        page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_text("what was found until then is kept").or_(page.get_by_text("Item by item"))).to_be_visible(
-        timeout=60_000
-    )
+    expect(page.get_by_text("the picture is knocked out")).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("what was found until then is kept")).to_be_visible(timeout=60_000)
     assert "rulers-here" in page.url
 
 
