@@ -39,7 +39,7 @@ class Schedule:
     batch: int = 128
     reader: int = 1600  # steps
     align: int = 500
-    connect: int = 400  # of every variant
+    connect: int = 700  # of every variant
     rate: float = 3e-3
     every: int = 50  # steps between two points of a curve
 
