@@ -19,7 +19,7 @@ _SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross
 LOOKS = {
     name: (color, shape) for color, names in _FAMILIES.values() for name, shape in zip(names, _SHAPES, strict=False)
 }
-ROW, HEAD = 46, 110  # pixels
+ROW, MARK, HEAD = 46, 8, 110  # pixels: the least of a row, of a mark in it, of axis and legend
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def by_ruler(marks: Sequence[Mark], rulers: Sequence[str], absent: Mapping[str, 
             "x2": {"field": "high"},
             "y": place,
             "yOffset": beside,
-            "color": color | {"legend": None},
+            "color": color,
         },
     }
     dots = {
@@ -122,7 +122,7 @@ def by_ruler(marks: Sequence[Mark], rulers: Sequence[str], absent: Mapping[str, 
     told = "Image shares by ruler: " + "; ".join(
         f"{name} {min(shares):.2f} to {max(shares):.2f}" for name, shares in ranges if shares
     )
-    return figure({"data": data, "layer": layers}, told, ROW * len(rulers) + HEAD)
+    return figure({"data": data, "layer": layers}, told, max(ROW, MARK * len(looks) + 8) * len(rulers) + HEAD)
 
 
 def _lines(name: str) -> list[str]:
@@ -155,6 +155,7 @@ def ruler_against_effect(dots: Sequence[Dot], ruler: str, effect: str, end: floa
         "type": "quantitative",
         "title": effect,
         "scale": {"domain": [0, end]},
+        "axis": {"tickCount": 5},
     }
     tooltip = [
         {"field": "name", "type": "nominal", "title": "model"},

@@ -1,6 +1,7 @@
 """Rulers: the picture's share of the same answers by every ruler, and which of them tell what a model uses."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from vlmlens.errors import UserError
 from vlmlens.information.ablation import over_seeds
 from vlmlens.rulers import RULERS, Measured
 from vlmlens.rulers.effect import WORDS as EFFECTS
-from vlmlens.rulers.nature import Agreement, Nature, agreement, alike, nature
+from vlmlens.rulers.nature import Agreement, Nature, agreement, alike, nature, rank_correlation
 from vlmlens.rulers.table import HOME, Row, Table, by_family, shipped
 from vlmlens.rulers.truth import TRUTHS
 from vlmlens.ui.fusion import rulers_live
@@ -19,6 +20,7 @@ from vlmlens.ui.fusion import rulers_words as words
 from vlmlens.ui.look import chart, titled
 from vlmlens.ui.save import save_all
 
+LEAST_ITEMS = 8  # for a rank correlation inside one model
 MARKS = {"PASS": "✓", "FAIL": "✕", "INCONCLUSIVE": "~", "n/a": ""}
 
 
@@ -36,10 +38,10 @@ def draw() -> None:
             for name, ruler in RULERS.items():
                 st.markdown(f"**{name}**, made for {ruler.nature}. {ruler.help}")
     try:
-        table = shipped()
+        table = _table()
     except UserError:
         return
-    natures = _natures((HOME / "measured.json").stat().st_mtime_ns)
+    natures = _natures(_written())
     _which(table, natures)
     _truth(table)
     _against(table, measured)
@@ -49,15 +51,15 @@ def draw() -> None:
 def _side_by_side(found: Measured | None, ended: bool = True) -> None:
     """The chart of all rulers, with the model that was measured here among the others."""
     try:
-        table = shipped()
+        table = _table()
     except UserError as error:
         st.info(str(error))
         table = None
-    rows = table.of("wiring") if table else ()
-    marks = [*_marks(rows), *(_yours(found) if found else ())]
-    titled(summary(rows), words.SIDE_BY_SIDE)
+    marks, said = _drawn(_written()) if table else ([], summary(()))
+    marks = [*marks, *(_yours(found) if found else ())]
+    titled(said, words.SIDE_BY_SIDE)
     if found:
-        st.markdown(beside(found, rows))
+        st.markdown(beside(found))
     absent = {name: "no model here has a share by it" for name in RULERS}
     if found:
         absent |= {name: reading.why for name, reading in found.readings.items() if reading.why}
@@ -67,6 +69,35 @@ def _side_by_side(found: Measured | None, ended: bool = True) -> None:
         frame = pd.DataFrame([vars(mark) for mark in marks])
         data = {"marks": [vars(mark) for mark in marks], "yours": found.to_dict() if found else None}
         save_all("rulers", {"image shares": drawn}, data, frame, f"rulers · {table.ensemble if table else 'here'}")
+
+
+def _written() -> int:
+    """Names the state of the table: what is kept for it is kept until it is written anew."""
+    path = HOME / "measured.json"
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def _table() -> Table:
+    """Raises UserError where nothing was measured."""
+    return _read(_written())
+
+
+@lru_cache(maxsize=2)
+def _read(written: int) -> Table:
+    return shipped()
+
+
+@lru_cache(maxsize=2)
+def _drawn(written: int) -> tuple[list[charts.Mark], str]:
+    """What does not change while a model is measured: the marks of the shipped ones, and their sentence."""
+    rows = _read(written).of("wiring")
+    return _marks(rows), summary(rows)
+
+
+@lru_cache(maxsize=2)
+def _natures(written: int) -> list[Nature]:
+    table = _read(written)
+    return [nature(name, table.rows) for name in RULERS]
 
 
 def _marks(rows: Sequence[Row]) -> list[charts.Mark]:
@@ -98,15 +129,15 @@ def summary(rows: Sequence[Row]) -> str:
     if not rows:
         return "**No model has been measured yet.**"
     used = alike(rows)
-    effects = [row.effect["knockout"] for row in used]
+    effects = [np.mean([row.effect["knockout"] for row in own]) for own in by_family(used).values()]
     means = {
         ruler: [np.mean(known) for own in by_family(used).values() if (known := _known(own, ruler))] for ruler in RULERS
     }
     spread = {ruler: (min(values), max(values)) for ruler, values in means.items() if len(values) > 1}
-    said = (
-        f"Knocking the picture out of {len(by_family(used))} wirings changes their answers alike, by "
-        f"{min(effects):.2f} to {max(effects):.2f} bit."
+    named = (
+        f"{len(effects)} wirings changes their answers alike" if len(effects) > 1 else "one wiring changes its answers"
     )
+    said = f"Knocking the picture out of {named}, by {_range((min(effects), max(effects)))} bit."
     if not spread:
         return said
     widest = max(spread, key=lambda name: spread[name][1] - spread[name][0])
@@ -119,7 +150,7 @@ def summary(rows: Sequence[Row]) -> str:
     )
 
 
-def beside(found: Measured, rows: Sequence[Row]) -> str:
+def beside(found: Measured) -> str:
     """Where the model that was measured here stands, and over what."""
     told = {name: reading for name, reading in found.readings.items() if reading.told}
     if not told:
@@ -132,6 +163,18 @@ def beside(found: Measured, rows: Sequence[Row]) -> str:
     )
 
 
+def item_by_item(found: Measured, ruler: str) -> str:
+    """Whether, inside one model, the items with the larger share are those that a knock-out changes more."""
+    share, effect = found.readings[ruler].by_item, found.effect.by_item
+    told = np.isfinite(share) if len(share) else np.zeros(len(effect), bool)
+    if told.sum() < LEAST_ITEMS:
+        return f"Item by item in {found.model}: n/a, {ruler} has no shares of single items here."
+    r = rank_correlation(effect[told], share[told])
+    error = 1.96 / np.sqrt(told.sum() - 3)  # Fisher's transformation
+    low, high = (np.tanh(np.arctanh(np.clip(r, -0.999999, 0.999999)) + side * error) for side in (-1, 1))
+    return f"Item by item in {found.model}, r = **{r:+.2f}** ({low:+.2f} to {high:+.2f}) over {told.sum()} items."
+
+
 def _known(rows: Sequence[Row], ruler: str) -> list[float]:
     return [row.share(ruler) for row in rows if row.share(ruler) == row.share(ruler)]
 
@@ -139,13 +182,6 @@ def _known(rows: Sequence[Row], ruler: str) -> list[float]:
 def _range(ends: tuple[float, float]) -> str:
     low, high = (f"{end:.2f}" for end in ends)
     return low if low == high else f"{low} to {high}"
-
-
-@st.cache_data(show_spinner=False)
-def _natures(written: int) -> list[Nature]:
-    """Kept until the table is written anew."""
-    table = shipped()
-    return [nature(name, table.rows) for name in RULERS]
 
 
 def _which(table: Table, natures: Sequence[Nature]) -> None:
@@ -160,13 +196,13 @@ def _which(table: Table, natures: Sequence[Nature]) -> None:
                 "shows": found.measures,
                 "wirings apart": _number(found.spread),
                 "by chance": "n/a" if found.chance != found.chance else f"{found.chance:.3f}",
-                **{f"{dial}, rank r": _number(r, "+.2f") for dial, r in found.correlations.items()},
-                **{f"{dial}, range": _number(found.falls[dial]) for dial in found.correlations},
+                **{f"{dial}, goes along": _number(c, "+.2f") for dial, c in found.concordances.items()},
+                **{f"{dial}, range": _number(found.falls[dial]) for dial in found.concordances},
             }
             for found in natures
         ]
     )
-    st.dataframe(frame, width="stretch", hide_index=True)
+    st.dataframe(frame, width="stretch", hide_index=True, height=_height(natures))
     used = alike(table.rows)
     seeds = {family: len(own) for family, own in by_family(used).items()}
     st.caption(
@@ -175,6 +211,11 @@ def _which(table: Table, natures: Sequence[Nature]) -> None:
         + ". Dials: a note before the question that a planted model believes more and more (hint), and filler words "
         "with which another one's sight of the picture fades (padding)."
     )
+
+
+def _height(lines: Sequence[object]) -> int:
+    """Pixels of a table that shows all its lines, so that none hides below a scroll bar."""
+    return 36 * (len(lines) + 1) + 3
 
 
 def verdict(natures: Sequence[Nature]) -> str:
@@ -216,7 +257,7 @@ def _truth(table: Table) -> None:
             said = (row.verdicts or {}).get(ruler, "n/a")
             cells[name] = "n/a" if said == "n/a" else f"{MARKS[said]} {said} {row.share(ruler):.2f}"
         lines.append({"ruler": ruler, **cells})
-    st.dataframe(pd.DataFrame(lines), width="stretch", hide_index=True)
+    st.dataframe(pd.DataFrame(lines), width="stretch", hide_index=True, height=_height(lines))
     with st.expander("Why these shares are right, and why some rulers have none"):
         for row in rows:
             truth = TRUTHS[row.model]
@@ -243,7 +284,11 @@ def _against(table: Table, yours: Measured | None) -> None:
     """One ruler against what really happens, model by model."""
     st.markdown("#### Does it go along with what knocking the picture out really does?")
     pick, which = st.columns(2)
-    ruler = str(pick.selectbox("Ruler", list(RULERS), index=5, key="rulers-one", bind="query-params"))
+    ruler = str(
+        pick.selectbox(
+            "Ruler", list(RULERS), index=list(RULERS).index("donor behavior"), key="rulers-one", bind="query-params"
+        )
+    )
     effect = str(which.selectbox("What really happens", list(EFFECTS), format_func=EFFECTS.get, key="rulers-effect"))
     every, trained = (agreement(ruler, table.of(*groups), effect) for groups in _GROUPS)
     titled(
@@ -254,6 +299,7 @@ def _against(table: Table, yours: Measured | None) -> None:
     dots = [charts.Dot(row.key, row.family, row.effect[effect], row.share(ruler)) for row in table.rows]
     if yours is not None and ruler in yours.readings:
         share = yours.readings[ruler].share
+        st.markdown(item_by_item(yours, ruler))
         dots.append(charts.Dot(yours.model, charts.YOURS, float(getattr(yours.effect, effect)), share))
     drawn = charts.ruler_against_effect(dots, ruler, EFFECTS[effect])
     chart(drawn)
