@@ -1,5 +1,6 @@
 """Masks and Q-Former as a person uses them: hover a pair and read why, move a picture, every part in both schemes."""
 
+import re
 from urllib.parse import quote
 
 import pytest
@@ -27,12 +28,10 @@ def test_hovering_a_pair_says_whether_and_why_not(app, page, wait_idle):
     chart = page.locator("[data-testid='stVegaLiteChart']").nth(2)  # Tell: queries see no words
     box = chart.bounding_box()
     chart.hover(position={"x": box["width"] - 20, "y": 110})
-    expect(page.locator("#vg-tooltip-element")).to_contain_text(
-        "query 1 may not look at the word “star”", timeout=10_000
-    )
-    expect(page.locator("#vg-tooltip-element")).to_contain_text("must be in the queries")
+    tip = page.locator("#vg-tooltip-element")
+    expect(tip).to_contain_text(re.compile(r"query \d may not look at the word “star”.*must be in the queries"))
     chart.hover(position={"x": box["width"] / 3, "y": 110})
-    expect(page.locator("#vg-tooltip-element")).to_contain_text("query 1 may look at")
+    expect(tip).to_contain_text(re.compile(r"query \d may look at (itself|query \d)"))
 
 
 def test_a_picture_is_moved_and_the_link_brings_it_back(app, page, new_page, wait_idle):
