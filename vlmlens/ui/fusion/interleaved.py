@@ -66,7 +66,8 @@ def _scenes() -> tuple[Scene, Scene]:
     )
     scenes = first, examples()[chosen - 1]
     for number, (column, scene) in enumerate(zip(st.columns(2), scenes, strict=True), start=1):
-        column.image(drawn_scene(scene, 144), caption=f"picture {number}", width=120)
+        shown = ", ".join(map(str, scene.things)) or "nothing"
+        column.image(drawn_scene(scene, 144), caption=f"picture {number}", width=120, alt=f"Picture {number}: {shown}")
     return scenes
 
 

@@ -34,8 +34,8 @@ HELP = (
     "and is then frozen. Stage 1 trains the Q-Former on ITC + ITM + ITG over the frozen eyes; stage 2 puts its eight "
     "outputs, through one linear projection, in the place of the sentence (BLIP-2, Li et al., ICML 2023). Every "
     "variant gets the same number of steps of stage 2. Accuracy on held-out pictures; interval: 95 % of the mean over "
-    "training seeds (Student's t). *It cannot tell* how a large language model would fare, which forgives more; nor what longer "
-    "training would mend.",
+    "training seeds (Student's t). *It cannot tell* how a large language model would fare, which forgives more; nor "
+    "what longer training would mend.",
 )
 MODES = ("Measured", "Train here, in small")
 
