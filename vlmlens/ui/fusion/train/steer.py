@@ -3,7 +3,7 @@
 import streamlit as st
 
 from vlmlens.progress import Cancelled
-from vlmlens.ui.fusion.train import pace
+from vlmlens.ui.fusion.train.say import duration
 from vlmlens.ui.fusion.train.work import Training
 from vlmlens.ui.jobs import in_words
 
@@ -26,7 +26,7 @@ def _left(training: Training, done: int) -> str:
         return "paused"
     each = training.pace()
     left = training.plan.steps - done
-    return f"{pace.in_words(left * each)} left" if each is not None and left else ""
+    return f"{duration(left * each)} left" if each is not None and left else ""
 
 
 def ended(training: Training) -> None:
