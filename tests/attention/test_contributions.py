@@ -57,20 +57,48 @@ def of_llama(module, arguments, options):
     return by_key(query[0], key[0], value, module.o_proj.weight, module.head_dim**-0.5, causal=True)
 
 
+def of_two_pools(module, arguments, _options):
+    """The first half of the heads pools the patches, the other half the words."""
+    stream, patches = arguments[0][0], arguments[2]
+    heads, depth = module.query.shape[0] // 2, module.query.shape[-1]  # of each half
+
+    def split(of_image, of_words):
+        return torch.cat([part(stream).unflatten(-1, (heads, depth)).transpose(0, 1) for part in (of_image, of_words)])
+
+    key, value = split(module.image_keys, module.word_keys), split(module.image_values, module.word_values)
+    weights, vectors = torch.zeros(2 * heads, 1, len(stream)), torch.zeros(1, len(stream), 2 * heads * depth)
+    for h in range(2 * heads):
+        own = slice(0, patches) if h < heads else slice(patches, None)
+        weights[h, 0, own] = (key[h, own] @ module.query[h, 0] / depth**0.5).softmax(-1)
+        vectors[0, :, h * depth : (h + 1) * depth] = weights[h, 0, :, None] * value[h]
+    return vectors, weights
+
+
 def attention_modules(vlm, length):
     """(layer, module, query positions, key positions, twin), found without the model's own list of sites."""
     if vlm.info.family != "lab":
         every = list(range(length))
         layers = vlm.model.model.language_model.layers
         return [(number, layer.self_attn, every, every, of_llama) for number, layer in enumerate(layers)]
-    span = {"image": list(range(36)), "question": list(range(36, length)), "both": list(range(length))}
+    latents = len(getattr(vlm.model.fusion, "latents", ()))
+    image, words, queries = np.split(np.arange(length), [36, length - latents])
+    span = {
+        "image": [*image],
+        "question": [*words],
+        "both": [*image, *words],
+        "latents": [*queries],
+        "latents and words": [*words, *queries],
+        "latents and picture": [*image, *queries],
+    }
     layers = vlm.model.fusion.layers
     found = [
         (number, link.attention, span[link.look.queries], span[link.look.keys], of_lab)
         for number, layer in enumerate(layers)
         for link in layer
     ]
-    return [*found, (len(layers), vlm.model.readout.attention, [length], span[vlm.wiring.reads], of_lab)]
+    readout = vlm.model.readout.attention
+    of_readout = of_two_pools if hasattr(readout, "image_keys") else of_lab
+    return [*found, (len(layers), readout, [length], span[vlm.wiring.reads], of_readout)]
 
 
 def twin(vlm, picture, question):

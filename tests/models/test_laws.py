@@ -100,9 +100,9 @@ def test_hiding_some_cells_in_a_batch_equals_hiding_them_alone(any_model, scenes
     together = any_model.answer_probability(scenes[0], QUESTIONS[0], candidate, hidden)
     for one, of_one in zip(together, hidden, strict=True):
         alone = any_model.answer_probability(scenes[0], QUESTIONS[0], candidate, of_one[None])
-        np.testing.assert_allclose(alone, one, atol=1e-6)
+        np.testing.assert_allclose(alone, one, atol=1e-5)
     plain = logits(any_model, scenes[0]).double().softmax(-1)[0, candidate]
-    np.testing.assert_allclose(together[0], float(plain), atol=1e-6)
+    np.testing.assert_allclose(together[0], float(plain), atol=1e-5)
 
 
 def test_an_empty_board_is_a_picture_too(any_model):

@@ -221,9 +221,7 @@ def open_run(name: str) -> Run:
         found = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         return Run(name, Plan.from_dict(found["plan"]), str(found["created"]), folder)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(
-            f"The run {name} is damaged: its run.json cannot be read. Delete it, or train it anew."
-        ) from error
+        raise RunError(f"The run {name} is damaged: its run.json cannot be read; delete the run.") from error
 
 
 def start(name: str, plan: Plan) -> Run:

@@ -214,7 +214,7 @@ def _record(name: str, positions: Any, length: int, places: int, tensors: dict[s
     if all(parts.shape[1:2] == (Segment.LATENT,) for parts in record.parts):  # written before there were latents
         record = replace(record, parts=tuple(np.pad(parts, ((0, 0), (0, 1), (0, 0))) for parts in record.parts))
     for parts, update in zip(record.parts, record.update, strict=True):
-        _check(parts.shape == (rows, len(Segment), record.update[0].shape[-1]) and update.shape == parts[:, 0].shape)
+        _check(parts.shape == (rows, len(Segment), update.shape[-1]) and update.shape == parts[:, 0].shape)
     return record
 
 

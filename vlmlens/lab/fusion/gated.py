@@ -13,5 +13,5 @@ WIRING = Wiring(
     known_as="Flamingo (Alayrac et al., 2022), OpenFlamingo, IDEFICS; gates of one number in Llama 3.2 Vision",
     best_for="Adding sight to a trained language model without harming it: at the first step nothing has changed.",
     cannot="Learn fast: while the gates are near zero, little gradient reaches what lies behind them.",
-    steps=3000,
+    steps=4000,
 )
