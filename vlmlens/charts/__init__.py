@@ -26,6 +26,7 @@ from vlmlens.charts.information import (
 from vlmlens.charts.overlay import overlay
 from vlmlens.charts.paired import paired_answers
 from vlmlens.charts.patching import patching
+from vlmlens.charts.pitfalls import pitfall, remedy
 from vlmlens.charts.pointing import pointing
 from vlmlens.charts.sweep import PICKED, sweep
 from vlmlens.charts.training import Line, training
@@ -71,8 +72,10 @@ __all__ = [
     "overlay",
     "paired_answers",
     "patching",
+    "pitfall",
     "pointing",
     "reach",
+    "remedy",
     "scorecard",
     "shares",
     "side_by_side",

@@ -43,7 +43,7 @@ def find(evidence: Evidence) -> Finding:
         number,
         (low, high),
         len(by_site[worst]),
-        {"site": worst, "label": labels[worst], "by_site": {labels[n]: float(np.mean(v)) for n, v in by_site.items()}},
+        {"site": worst, "label": labels[worst], "rows": evidence.looked[0][worst].shown},
     )
 
 

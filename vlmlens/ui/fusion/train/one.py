@@ -29,9 +29,7 @@ def draw(run: Run) -> None:
     if found:
         kinds = ", ".join(f"{kind} {value:.0%}" for kind, value in found[-1].by_kind.items())
         each = found[-1].n // len(found[-1].by_kind)
-        st.caption(
-            f"Right by kind of question: {kinds}. Of about {each} each: known to ± {98 / each**0.5:.0f} points."
-        )
+        st.caption(f"Right by kind of question: {kinds}. Of about {each} each: known to ± {98 / each**0.5:.0f} points.")
     if points and not going:
         save_all(
             f"training-{run.name}",
