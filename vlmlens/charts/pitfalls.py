@@ -43,7 +43,7 @@ def _heat(table: Sequence[Sequence[float]], across: str, down: str, what: str, t
 
     body = {
         "data": rows(x=x, y=y, value=[cell[2] for cell in cells]),
-        "mark": {"type": "rect"},
+        "mark": {"type": "rect", "strokeWidth": 0},
         "encoding": {
             "x": axis("x", across, len(table[0])),
             "y": axis("y", down, len(table)),

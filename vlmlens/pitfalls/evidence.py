@@ -32,8 +32,8 @@ class Looked:
     site: Site
     attention: np.ndarray  # [head, row, key]
     visible: np.ndarray  # bool [row, key]
-    written: np.ndarray | None  # [row], norm of what attention adds to a row
-    stream: np.ndarray | None  # [row], norm of what it is added to
+    written: np.ndarray | None = None  # [row], norm of what attention adds to a row
+    stream: np.ndarray | None = None  # [row], norm of what it is added to
 
     @property
     def shown(self) -> list[list[float]]:

@@ -73,9 +73,12 @@ def _cards(findings: Findings, model: str, seed: int, ended: bool) -> None:
     ill = [name for name, finding in findings if finding.verdict == "found"]
     unsure = [name for name, finding in findings if finding.verdict == "cannot tell"]
     silent = [name for name, finding in findings if finding.verdict == "n/a"]
-    told = f"{model}: {', '.join(ill)} found" if ill else f"{model}: none found"
-    told += f" by {len(findings) - len(silent)} detectors"
-    told += f"; {', '.join(unsure)} cannot be told" if unsure else ""
+    asked_for = len(findings) - len(silent)
+    told = f"{model} has {' and '.join(ill)}" if ill else f"{model} has none of the {asked_for} pitfalls looked for"
+    told += f"; of {' and '.join(unsure)} it cannot be told" if unsure else ""
+    told += f" ({asked_for} looked for)" if ill else ""
+    if not ended:
+        told = f"{model}: {asked_for} of {len(DETECTORS)} looked for so far"
     titled(f"**{told}.**", MEASURED)
     order = ["found", "cannot tell", "not found", "n/a"]
     ranked = sorted(findings, key=lambda pair: order.index(pair[1].verdict))
@@ -93,12 +96,8 @@ def _cards(findings: Findings, model: str, seed: int, ended: bool) -> None:
 def _card(name: str, finding: Finding, ended: bool) -> None:
     detector = DETECTORS[name]
     shape, word, color = VERDICTS[finding.verdict]
-    verdict(
-        f"{name.capitalize()}: {detector.question[0].lower()}{detector.question[1:]}",
-        f"{shape} {word}",
-        color,
-        WORDS[name],
-    )
+    verdict(name.capitalize(), f"{shape} {word}", color, WORDS[name])
+    st.markdown(f"*{detector.question}*")
     st.markdown(f"n/a: {finding.sentence}" if finding.verdict == "n/a" else finding.sentence)
     if finding.verdict != "n/a":
         st.caption(f"{detector.threshold[0].upper()}{detector.threshold[1:]}.")
@@ -163,7 +162,7 @@ def _side_by_side() -> None:
     for place, (planted, finding), kind in zip(st.columns(2, gap="large"), pair, ("Planted", "Healthy"), strict=True):
         with place:
             shape, word, color = VERDICTS[finding.verdict]
-            verdict(f"{kind}: {planted}", f"{shape} {word}", color, WORDS[name])
+            st.markdown(f"**{kind}** &nbsp; :{color}-badge[{shape} {word}] &nbsp; {planted}.")
             st.markdown(finding.sentence)
             if finding.details:
                 chart(charts.pitfall(name, finding.details))
@@ -234,13 +233,8 @@ def _remedies() -> None:
             "What the remedies move is not measured yet: `python benchmarks/pitfalls.py remedies`. Each can be chosen "
             "in the Train view."
         )
-        st.dataframe(
-            pd.DataFrame(
-                [{"remedy": r.name, "against": r.against, "what it does": r.sentence} for r in REMEDIES.values()]
-            ),
-            width="stretch",
-            hide_index=True,
-        )
+        known = [{"remedy": r.name, "against": r.against, "what it does": r.sentence} for r in REMEDIES.values()]
+        st.dataframe(pd.DataFrame(known), width="stretch", hide_index=True)
         return
     effects = {name: _effect(table, name) for name in table["experiments"]}
     done = {name: effect for name, effect in effects.items() if effect is not None}
@@ -257,7 +251,7 @@ def _remedies() -> None:
         low, high = effect["interval"]
         st.markdown(
             f"{REMEDIES[name].sentence} Tried at {tried['strength']:g} on {tried['why']}: it moves the "
-            f"{'quantity'} below by {effect['difference']:+.3g} (95 % interval {low:+.3g} to {high:+.3g}, "
+            f"quantity below by {effect['difference']:+.3g} (95 % interval {low:+.3g} to {high:+.3g}, "
             f"{len(effect['with'])} seeds): {effect['verdict']}."
         )
         drawn = charts.remedy(effect["without"], effect["with"], tried["unit"])
