@@ -62,7 +62,7 @@ def test_a_pitfall_that_is_found_leads_to_its_remedies(settle, monkeypatch):
     assert re.search(r" has [a-z ]*dead gates", text)
     assert DETECTORS["dead gates"].advice in text
     at.button(key="train-against-dead gates").click().run()
-    assert at.query_params["view"] == ["Train"]
+    assert at.query_params["view"] == "Train"
     assert at.multiselect(key="train-remedies").value == ["higher rate"]
 
 
