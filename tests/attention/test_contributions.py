@@ -60,7 +60,7 @@ def of_llama(module, arguments, options):
 def of_two_pools(module, arguments, _options):
     """The first half of the heads pools the patches, the other half the words."""
     stream, patches = arguments[0][0], arguments[2]
-    heads, depth = module.query.shape[0] // 2, module.query.shape[-1]
+    heads, depth = module.query.shape[0] // 2, module.query.shape[-1]  # of each half
 
     def split(of_image, of_words):
         return torch.cat([part(stream).unflatten(-1, (heads, depth)).transpose(0, 1) for part in (of_image, of_words)])

@@ -45,7 +45,7 @@ def test_every_model_clears_the_bar_or_says_what_keeps_it_below(name):
     accuracy, by_question = card["held_out"]["accuracy"], card["held_out"]["by_question"]
     if "ceiling" not in card:
         assert accuracy >= 0.97
-        assert min(by_question.values()) >= 0.92
+        assert min(by_question.values()) >= 0.9
         return
     assert card["ceiling"]["why"] == WIRINGS[LabName.parse(name).kind].ceiling
     assert card["ceiling"]["falls_short_on"] == [kind for kind, right in by_question.items() if right < 0.97]

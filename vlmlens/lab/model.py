@@ -3,31 +3,48 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vlmlens.lab.eyes import LocalEyes
 from vlmlens.lab.fusion import WIRINGS, ContrastiveReadout, Fusion, MergedReadout, Readout
+from vlmlens.lab.scenes import BOARD
 from vlmlens.lab.text import PAD, TextEncoder
-from vlmlens.lab.vision import SIDE, WIDTH, VisionEncoder
+from vlmlens.lab.vision import PATCHES, SIDE, WIDTH, VisionEncoder
 
 
 class LabModel(nn.Module):
     """Pixels and word ids to logits over `ANSWERS`; fusion and readout are `width` wide, the encoders always WIDTH.
 
     The patches are averaged to `side` x `side` image tokens; `side` divides SIDE.
+    `positions` names one of POSITIONS. Whatever is not `learned` comes with local eyes, which see every patch alone:
+    the encoder's own learned places would tell where things are in its stead. `local` gives such eyes to `learned` too.
+    `board`, in cells a side, says for how many patches there are learned places; others are not bound to a size.
     """
 
-    def __init__(self, wiring: str, width: int = WIDTH, latents: int | None = None, side: int = SIDE) -> None:
+    def __init__(
+        self,
+        wiring: str,
+        width: int = WIDTH,
+        latents: int | None = None,
+        side: int = SIDE,
+        positions: str = "learned",
+        board: int = BOARD,
+        local: bool = False,
+    ) -> None:
         super().__init__()
-        self.vision = VisionEncoder()
+        self.vision: VisionEncoder | LocalEyes = LocalEyes() if local or positions != "learned" else VisionEncoder()
         self.text = TextEncoder()
-        self.fusion = Fusion(WIRINGS[wiring], width, latents)
+        self.fusion = Fusion(WIRINGS[wiring], width, latents, positions, PATCHES * board**2 // BOARD**2)
         self.readout: Readout | MergedReadout | ContrastiveReadout = WIRINGS[wiring].readout(width)
         self.side = side
 
     def encode(self, pixels: Tensor, ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """pixels uint8 [batch, 48, 48, rgb], ids [batch, word] to image and word features and the word mask."""
+        """pixels uint8 [batch, y, x, rgb], ids [batch, word] to image and word features and the word mask.
+
+        Pictures are 48 pixels high and wide, for local eyes any number of patches.
+        """
         return self.see(pixels), *self.words(ids)
 
     def see(self, pixels: Tensor) -> Tensor:
-        """Pixels [batch, 48, 48, rgb] to the features of the image tokens [batch, side * side, WIDTH]."""
+        """Pixels [batch, y, x, rgb] to the features of the image tokens [batch, token, WIDTH]."""
         return averaged(self.vision(pixels), self.side)
 
     def words(self, ids: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,4 +19,5 @@ WIRING = Wiring(
         "The answer is a cosine of two vectors that never met. What is asked of one thing among several, its color, "
         "its shape, where it is, how two lie to each other, must be bound before anything is pooled."
     ),
+    steps=1000,
 )

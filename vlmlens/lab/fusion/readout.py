@@ -27,13 +27,17 @@ class Readout(nn.Module):
 
 
 class TwoPools(nn.Module):
-    """One attention whose first half of heads pools the patches, the other half the words; nothing is mixed."""
+    """One attention whose first half of heads pools the patches, the other half the words; nothing is mixed.
+
+    As many heads as elsewhere, because maps of all layers stand side by side; each is therefore twice as wide.
+    """
 
     is_causal = False
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.query = nn.Parameter(torch.randn(2 * HEADS, 1, width // HEADS) * 0.02)
+        self.half = HEADS // 2
+        self.query = nn.Parameter(torch.randn(HEADS, 1, width // self.half) * 0.02)
         self.image_keys, self.image_values = nn.Linear(width, width), nn.Linear(width, width)
         self.word_keys, self.word_values = nn.Linear(width, width), nn.Linear(width, width)
         self.out_proj = nn.Linear(2 * width, 2 * width, bias=False).requires_grad_(False)  # what it reads, unchanged
@@ -43,13 +47,13 @@ class TwoPools(nn.Module):
         """stream [batch, position, width], the patches first, to what was pooled of each part, [batch, width] both."""
 
         def split(image: Tensor, words: Tensor) -> Tensor:
-            heads = [part.unflatten(-1, (HEADS, -1)).transpose(1, 2) for part in (image, words)]
-            return torch.cat(heads, dim=1)  # [batch, 2 * head, position, width of a head]
+            heads = [part.unflatten(-1, (self.half, -1)).transpose(1, 2) for part in (image, words)]
+            return torch.cat(heads, dim=1)  # [batch, head, position, width of a head]
 
         key = split(self.image_keys(stream), self.word_keys(stream))
         value = split(self.image_values(stream), self.word_values(stream))
         image = torch.arange(stream.shape[1], device=stream.device) < patches
-        own = torch.stack([image, ~image]).repeat_interleave(HEADS, 0)  # [2 * head, position]
+        own = torch.stack([image, ~image]).repeat_interleave(self.half, 0)  # [head, position]
         may = own[None, :, None] & mask[:, None, None]
         read, _ = attend(self, self.query.expand(len(stream), -1, -1, -1), key, value, may)
         pooled: Tensor = self.out_proj(read.flatten(2))[:, 0]
