@@ -30,7 +30,6 @@ class LabModel(nn.Module):
         positions: str = "learned",
         board: int = BOARD,
         local: bool = False,
-        side: int = SIDE,
     ) -> None:
         super().__init__()
         self.vision: VisionEncoder | LocalEyes = LocalEyes() if local or positions != "learned" else VisionEncoder()

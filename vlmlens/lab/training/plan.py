@@ -13,7 +13,6 @@ from vlmlens.lab.sample import PRIOR
 from vlmlens.lab.vision import HEADS, SIDE, WIDTH
 
 MOST_STEPS, MOST_WIDTH = 20_000, 256
-PAIRED = 6 * HEADS  # narrowest width at which heads have the three pairs that three axes need
 
 
 class PlanError(UserError):
