@@ -286,9 +286,9 @@ def test_few_items_a_step_are_watched_more_rarely():
 
 
 def test_a_short_run_is_measured_often_enough_for_a_curve():
-    for batch in (16, 128, 1024):
+    for size in (16, 128, 1024):
         for steps in (120, 300, 1400):
-            assert steps // interval_of(Plan("gated", batch=batch, steps=steps)) >= 12
+            assert steps // interval_of(Plan("gated", batch=size, steps=steps)) >= 12
 
 
 def test_tokens_are_averages_of_their_patches():
