@@ -27,7 +27,9 @@ def against(table: Table, yours: Measured | None) -> None:
             "Ruler", list(RULERS), index=list(RULERS).index("donor behavior"), key="rulers-one", bind="query-params"
         )
     )
-    effect = str(which.selectbox("What really happens", list(EFFECTS), format_func=EFFECTS.get, key="rulers-effect"))
+    effect = str(
+        which.selectbox("What really happens", list(EFFECTS), format_func=EFFECTS.__getitem__, key="rulers-effect")
+    )
     every, trained = (agreement(ruler, table.of(*groups), effect) for groups in GROUPS)
     titled(
         f"**{ruler}** and what really happens rank {every.models} models alike with r = {_ranked(every)}, and the "

@@ -77,9 +77,10 @@ def summary(rows: Sequence[Row]) -> str:
     if not rows:
         return "**No model has been measured yet.**"
     used = alike(rows)
-    effects = [np.mean([row.effect["knockout"] for row in own]) for own in by_family(used).values()]
+    effects = [float(np.mean([row.effect["knockout"] for row in own])) for own in by_family(used).values()]
     means = {
-        ruler: [np.mean(known) for own in by_family(used).values() if (known := _known(own, ruler))] for ruler in RULERS
+        ruler: [float(np.mean(known)) for own in by_family(used).values() if (known := _known(own, ruler))]
+        for ruler in RULERS
     }
     spread = {ruler: (min(values), max(values)) for ruler, values in means.items() if len(values) > 1}
     named = (
