@@ -99,15 +99,50 @@ def _parser() -> argparse.ArgumentParser:
     perturb.add_argument("--out", metavar="FILE", type=Path, required=True)
     perturb.set_defaults(verb=_perturb)
 
-    train = verbs.add_parser("train", help="train the lab models anew")
+    train = verbs.add_parser("train", help="train a wiring of the lab, or the shipped models anew")
     train.add_argument("names", nargs="*", metavar="MODEL", help="for instance lab:concat@1; none: see --all")
     train.add_argument("--all", action="store_true", help="everything, encoders first")
     train.add_argument("--card", action="store_true", help="measure only: write the cards of weights that are there")
+    _add_run_options(train)
     train.set_defaults(verb=_train)
 
-    for verb in (models, inspect, evaluate, pid, diagnose, perturb):
+    for verb in (models, inspect, evaluate, pid, diagnose, perturb, train):
         verb.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return parser
+
+
+# Field of a training plan, option, type, what it is.
+_PLAN: tuple[tuple[str, str, type, str], ...] = (
+    ("seed", "--seed", int, "of weights and data"),
+    ("positions", "--positions", str, "how a position is told to attention"),
+    ("prior", "--prior", float, "language prior of the training questions, 0 to 1"),
+    ("width", "--width", int, "of fusion and readout"),
+    ("side", "--tokens", int, "image tokens a side: 6, 3, 2 or 1"),
+    ("latents", "--latents", int, "learned queries, where the wiring has any"),
+    ("steps", "--steps", int, "by default as many as the shipped model of this wiring took"),
+    ("batch", "--batch", int, "items a step"),
+    ("pool", "--pool", int, "different items in all"),
+    ("rate_new", "--rate-new", float, "highest learning rate of fusion and readout"),
+    ("rate_projection", "--rate-projection", float, "of the ways from the encoders into the fusion"),
+    ("rate_pretrained", "--rate-pretrained", float, "of both encoders; 0 keeps them frozen"),
+    ("warm_up", "--warm-up", float, "part of the steps in which the rates rise"),
+    ("decay", "--decay", float, "weight decay"),
+    ("clip", "--clip", float, "the most that the gradient's norm may be"),
+)
+
+
+def _add_run_options(train: argparse.ArgumentParser) -> None:
+    runs = train.add_argument_group("a run of one's own", "kept as run:NAME; Ctrl-C keeps what was reached")
+    runs.add_argument("--wiring", help="what to train, for instance gated")
+    runs.add_argument("--name", help="of the run; by default the wiring and the seed")
+    for field, option, kind, told in _PLAN:
+        runs.add_argument(option, dest=f"plan_{field}", type=kind, metavar=option[2:].upper(), help=told)
+    runs.add_argument(
+        "--mix", metavar="KIND=PART,...", help="how often each kind of question is drawn: color=2,count=1"
+    )
+    runs.add_argument("--remedy", action="append", default=[], metavar="NAME=STRENGTH", help="again for more")
+    runs.add_argument("--resume", metavar="NAME", help="go on with a run that was stopped")
+    runs.add_argument("--runs", action="store_true", help="list the runs")
 
 
 def _app(options: argparse.Namespace) -> None:
@@ -291,6 +326,15 @@ def _perturb(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
+    if options.wiring is not None or options.resume is not None or options.runs:
+        from vlmlens.lab.training.command import run, table
+
+        found = run(options, _tell)
+        if options.json:
+            _print(found)
+        elif options.runs:
+            print(table(found["runs"]))
+        return
     from vlmlens.attention import causal_report
     from vlmlens.lab.factory import make_all, measure
     from vlmlens.lab.weights import LabName
@@ -300,15 +344,18 @@ def _train(options: argparse.Namespace) -> None:
     if unknown := [name for name in names if name.kind not in LAB_KINDS]:
         raise UserError(f"There is no {unknown[0]} to train; the lab has {', '.join(LAB_KINDS)}.")
     if not names and not options.all:
-        raise UserError("Name the models to train (vlmlens train lab:concat@0), or train all of them with --all.")
+        raise UserError("Name the models to train (vlmlens train lab:concat@0), or take --all, or --wiring for a run.")
     if not options.card:
         make_all(() if options.all else names, report=_tell)
+    cards = {}
     for name in names or [LabName.parse(model.name) for model in lab_models(every_seed=True) if model.present]:
         vlm = load(str(name))
         # The seed that the app opens is looked into as well; minutes, so the others are not.
         more = {} if name.seed else {"causal_check_over_300_questions": [r.to_dict() for r in causal_report(vlm)]}
-        card = measure(name, vlm.answer_many, **more)
+        card = cards[str(name)] = measure(name, vlm.answer_many, **more)
         _tell(f"{name}: accuracy {card['held_out']['accuracy']}, least {min(card['held_out']['by_question'].values())}")
+    if options.json:
+        _print({"cards": cards})
 
 
 class _Line(Progress):

@@ -25,7 +25,8 @@ from vlmlens.lab.train import (
     train_wiring,
     wiring_recipe,
 )
-from vlmlens.lab.weights import HOME, SEEDS, LabName, load_encoders, save_encoders, save_wiring
+from vlmlens.lab.train_eyes import EYES, train_eyes
+from vlmlens.lab.weights import HOME, SEEDS, LabName, load_encoders, save_encoders, save_eyes, save_wiring
 
 POOL_SEED = 0
 LEARNT = 0.97  # accuracy from which on a kind of question counts as learnt
@@ -45,6 +46,7 @@ def make_all(names: tuple[LabName, ...] = (), report: Report = print) -> None:
 
 def make_encoders(report: Report = print) -> None:
     began = time.monotonic()
+    make_eyes(report)
     vision, accuracy = train_vision(report=report)
     text = train_text(report=report)
     save_encoders(vision, text)
@@ -57,6 +59,25 @@ def make_encoders(report: Report = print) -> None:
         "seconds": round(seconds),
     }
     write_card(LabName("encoders"), card)
+
+
+def make_eyes(report: Report = print) -> None:
+    """The eyes of models whose positions are to be the only ones that know where things are."""
+    began = time.monotonic()
+    eyes, named = train_eyes(report=report)
+    save_eyes(eyes)
+    card = {
+        "weights": "eyes that see every 8-pixel patch alone, without positions; shared by models with other positions "
+        "than learned ones, frozen after this",
+        "steps": EYES.steps,
+        "cells": EYES.pool,
+        "cells_named_rightly": named,
+        "held_out_pairs": sorted(" ".join(pair) for pair in HELD_OUT_PAIRS),
+        "seed": 0,
+        "seconds": round(time.monotonic() - began),
+        "licence": "Apache-2.0",
+    }
+    write_card(LabName("local_eyes"), card)
 
 
 def make(name: LabName, pool: Pool, vision: Any, text: Any, report: Report = print) -> None:

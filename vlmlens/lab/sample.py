@@ -154,6 +154,11 @@ def _thing(cell: int, rng: np.random.Generator, novel_pairs: bool, pattern: Patt
     return Thing(cell, color, shape, *look)
 
 
+def free_thing(rng: np.random.Generator, pattern: Pattern) -> Thing:
+    """A random thing that matches the pattern, of a pair that training may show; on cell 0."""
+    return _thing(0, rng, False, pattern)
+
+
 def crossed(seed: int, scenes: int, split: str = "test") -> tuple[list[Scene], list[Question], list[list[str]]]:
     """Scenes x questions in which every question has an answer on every scene.
 

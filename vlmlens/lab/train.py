@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vlmlens.lab.draw import render_batch
+from vlmlens.lab.eyes import LocalEyes
 from vlmlens.lab.fusion import WIRINGS
 from vlmlens.lab.model import LabModel
 from vlmlens.lab.questions import ANSWERS, KINDS, all_questions
@@ -175,7 +176,7 @@ class Pool:
     answer: Tensor  # int [item], index into `ANSWERS`
 
 
-def make_pool(items: Sequence[Item], vision: VisionEncoder) -> Pool:
+def make_pool(items: Sequence[Item], vision: VisionEncoder | LocalEyes) -> Pool:
     index = {question: i for i, question in enumerate(all_questions())}
     features = []
     with torch.no_grad():

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from vlmlens.lab.draw import PIXELS
+from vlmlens.lab.positions import Turn
 from vlmlens.trace.capture import attend
 
 PATCH = 8
@@ -23,6 +24,7 @@ class Attention(nn.Module):
     """Multi-head attention of one stream to another (or to itself), through the watched attention function."""
 
     is_causal = False
+    dropout = 0.0  # share of the weights that a step of training leaves out
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -32,20 +34,25 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(width, width)
         self.out_proj = nn.Linear(width, width)
 
-    def forward(self, x: Tensor, y: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, y: Tensor, mask: Tensor | None = None, turns: tuple[Turn, Turn] | None = None
+    ) -> Tensor:
         """x [batch, query, width] looks at y [batch, key, width].
 
         `mask` is [batch, key] or [batch, query, key]: bool, True: may be looked at; or a number added to the scores.
+        `turns` are the rotary positions of the queries and of the keys.
         """
 
         def split(states: Tensor) -> Tensor:
             return states.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # [batch, head, position, width of a head]
 
         query, key, value = split(self.q_proj(x)), split(self.k_proj(y)), split(self.v_proj(y))
+        if turns is not None:
+            query, key = turns[0](query), turns[1](key)
         if mask is not None and mask.ndim == 2:
             mask = mask[:, None].expand(-1, query.shape[2], -1)
         full = None if mask is None else mask[:, None]
-        mixed, _ = attend(self, query, key, value, full)
+        mixed, _ = attend(self, query, key, value, full, dropout=self.dropout)
         return self.out_proj(mixed.flatten(2))
 
 

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from vlmlens.errors import ModelError
+from vlmlens.lab.eyes import LocalEyes
 from vlmlens.lab.model import LabModel
 from vlmlens.lab.text import TextEncoder
 from vlmlens.lab.vision import VisionEncoder
@@ -43,7 +44,8 @@ class LabName:
 
     @property
     def card(self) -> Path:
-        return HOME / (f"{self.kind}.card.json" if self.kind == "encoders" else f"{self.kind}-{self.seed}.card.json")
+        shared = self.kind in ("encoders", "local_eyes")
+        return HOME / (f"{self.kind}.card.json" if shared else f"{self.kind}-{self.seed}.card.json")
 
 
 def save_encoders(vision: VisionEncoder, text: TextEncoder) -> None:
@@ -64,6 +66,27 @@ def load_encoders() -> tuple[VisionEncoder, TextEncoder]:
     vision.load_state_dict({k.removeprefix("vision."): v for k, v in state.items() if k.startswith("vision.")})
     text.load_state_dict({k.removeprefix("text."): v for k, v in state.items() if k.startswith("text.")})
     return vision.requires_grad_(False).eval(), text.requires_grad_(False).eval()
+
+
+def save_eyes(eyes: LocalEyes) -> None:
+    """In half precision, as wirings are."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.half() for name, value in eyes.state_dict().items()}, HOME / "local_eyes.safetensors")
+
+
+@cache
+def local_state() -> dict[str, torch.Tensor]:
+    """As `encoder_state`, for models with local eyes: these, and the words that all models share."""
+    eyes = {f"vision.{name}": value.float() for name, value in _read(HOME / "local_eyes.safetensors").items()}
+    return eyes | {name: value for name, value in encoder_state().items() if name.startswith("text.")}
+
+
+def load_eyes() -> LocalEyes:
+    """Eyes that see every patch alone. Raises ModelError where their weights are missing."""
+    eyes = LocalEyes()
+    state = local_state().items()
+    eyes.load_state_dict({name.removeprefix("vision."): value for name, value in state if name.startswith("vision.")})
+    return eyes.requires_grad_(False).eval()
 
 
 def save_wiring(name: LabName, model: LabModel) -> None:

@@ -28,8 +28,8 @@ class Listed:
 
 
 def list_models(every_seed: bool = False) -> tuple[Listed, ...]:
-    """The lab models, the planted ones, and what the Hugging Face cache holds whole of families that can be opened."""
-    return (*lab_models(every_seed), *planted_models(), *cached_models())
+    """Lab models, finished runs, planted ones, and what the Hugging Face cache holds whole of families that open."""
+    return (*lab_models(every_seed), *run_models(), *planted_models(), *cached_models())
 
 
 def lab_models(every_seed: bool = False) -> tuple[Listed, ...]:
@@ -44,6 +44,17 @@ def lab_models(every_seed: bool = False) -> tuple[Listed, ...]:
     )
 
 
+def run_models() -> tuple[Listed, ...]:
+    """Training runs that are finished, the newest first; read from the disk."""
+    from vlmlens.lab.runs import every
+
+    return tuple(
+        Listed(run.model, "run", f"Trained here: {WIRINGS[run.plan.wiring].sentence}", True)
+        for run in every()
+        if run.finished
+    )
+
+
 def planted_models() -> tuple[Listed, ...]:
     """Models whose behaviour is known; they are wired from a lab model when they are loaded."""
     from vlmlens.lab.planted import PLANTED
@@ -53,8 +64,20 @@ def planted_models() -> tuple[Listed, ...]:
 
 
 def ours(name: str) -> bool:
-    """Whether a model is the lab's or planted: small, always here, never on a hub."""
-    return name.startswith(("lab:", "planted:"))
+    """Whether a model is the lab's, planted or trained here: small, always here, never on a hub."""
+    return name.startswith(("lab:", "planted:", "run:"))
+
+
+def _trained(name: str) -> VLM:
+    from vlmlens.lab.runs import load_model, open_run
+    from vlmlens.lab.training.watch import gates
+    from vlmlens.models.lab import LabVLM
+
+    run = open_run(name)
+    model = load_model(run)
+    shut = model.fusion.wiring.gated and all(pair[0] == 0 for pair in gates(model) if pair is not None)
+    ignores = "its gates never opened" if shut else ""
+    return LabVLM(run.model, model, "run", f"{run.plan.steps} steps, seed {run.plan.seed}", ignores)
 
 
 def cached_models() -> tuple[Listed, ...]:
@@ -83,8 +106,8 @@ def load(
     """A model, checked: what it promises is tried on one scene before it is handed out.
 
     Args:
-        name: "lab:concat" (seed 0) or "lab:concat@1"; "planted:blind"; a folder; or a hub name, "org/name" or
-            "org/name@revision".
+        name: "lab:concat" (seed 0) or "lab:concat@1"; "planted:blind"; "run:NAME", trained here; a folder; or a hub
+            name, "org/name" or "org/name@revision".
             What the local Hugging Face cache holds is taken from there, without asking the network.
         device: "auto" (CUDA, then MPS, then CPU), "cpu", "cuda", ... Lab models stay on the CPU.
         dtype: "auto", "float32", "bfloat16", "float16", or for short "fp32", "bf16", "fp16".
@@ -108,6 +131,8 @@ def load(
         from vlmlens.models.planted import PlantedVLM
 
         vlm = PlantedVLM(name)
+    elif name.startswith("run:"):
+        vlm = _trained(name)
     elif name.startswith("lab:"):
         kind = LabName.parse(name).kind
         if kind not in LAB_KINDS:
@@ -152,4 +177,5 @@ __all__ = [
     "load",
     "ours",
     "planted_models",
+    "run_models",
 ]

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 from vlmlens.errors import NotApplicable
 from vlmlens.lab.draw import PIXELS, render_array
-from vlmlens.lab.fusion import STREAMS, WIRINGS, Look, TwoPools, places, positions_of, where
+from vlmlens.lab.fusion import STREAMS, TwoPools, places, where
+from vlmlens.lab.model import LabModel
 from vlmlens.lab.questions import ANSWERS
 from vlmlens.lab.scenes import Scene
+from vlmlens.lab.sites import sites_of
 from vlmlens.lab.text import encode, known_words
-from vlmlens.lab.vision import PATCH, PATCHES, SIDE
 from vlmlens.lab.weights import LabName, load_wiring
 from vlmlens.models.base import VLM, ModelInfo, Picture, as_image
 from vlmlens.models.inside import Eyes
@@ -24,43 +25,40 @@ from vlmlens.threads import one_thread
 from vlmlens.trace import Answer, Grid, Segment, Site
 from vlmlens.trace.capture import Recorder, recording
 
-_PEOPLE_SAY = {
-    "image": "picture",
-    "question": "words",
-    "both": "all",
-    "latents": "latents",
-    "latents and words": "latents and words",
-    "latents and picture": "latents and picture",
-}
-
 
 class LabVLM(VLM):
-    """One trained wiring."""
+    """One trained wiring: a shipped one by its name, or any model under any name."""
 
     variants_at_once = 256
     items_at_once = 250
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self, name: str, model: LabModel | None = None, family: str = "lab", revision: str = "", ignores: str = ""
+    ) -> None:
+        """`ignores` says why hiding the picture changes nothing, where it does not."""
         super().__init__()
-        lab = LabName.parse(name)
-        self.model = load_wiring(lab)
-        self.wiring = WIRINGS[lab.kind]
-        parameters = sum(p.numel() for p in self.model.parameters())
-        self.info = ModelInfo(str(lab), "lab", f"seed {lab.seed}", parameters, "cpu", "float32", lab=True)
+        if model is None:
+            lab = LabName.parse(name)
+            name, model, revision = str(lab), load_wiring(lab), f"seed {lab.seed}"
+        self.model = model
+        self.wiring = model.fusion.wiring
+        parameters = sum(p.numel() for p in model.parameters())
+        self.info = ModelInfo(name, family, revision, parameters, "cpu", "float32", lab=True, ignores=ignores)
 
     def prepare(self, picture: Image.Image, question: str) -> Prepared:
         words, told = self.words(question)
         with torch.inference_mode(), self.listening():
             image, text, mask = self.model.encode(torch.from_numpy(_pixels(picture)[None]), self.ids([question]))
-        latents = self.model.fusion.queries
-        segments = np.array([Segment.IMAGE] * PATCHES + [*told] + [Segment.LATENT] * latents, np.int8)
+        latents, side = self.model.fusion.queries, self.model.side
+        patches = side * side
+        segments = np.array([Segment.IMAGE] * patches + [*told] + [Segment.LATENT] * latents, np.int8)
         return Prepared(
             question=question,
             image=picture,
             inputs={"image": image, "text": text, "mask": mask, "pools": True},
-            tokens=(*(f"patch {i + 1}" for i in range(PATCHES)), *words, *(f"latent {i + 1}" for i in range(latents))),
+            tokens=(*(f"patch {i + 1}" for i in range(patches)), *words, *(f"latent {i + 1}" for i in range(latents))),
             segments=segments,
-            grid=Grid.regular((SIDE, SIDE), range(PATCHES), picture.size),
+            grid=Grid.regular((side, side), range(patches), picture.size),
         )
 
     def words(self, question: str) -> tuple[tuple[str, ...], tuple[Segment, ...]]:
@@ -73,32 +71,8 @@ class LabVLM(VLM):
         return encode(list(questions))
 
     def sites(self, prepared: Prepared) -> Mapping[nn.Module, Site]:
-        length, latents = prepared.length, self.model.fusion.queries
-        parts = places(PATCHES, length - PATCHES - latents, latents)
-        span = {stream: positions_of(stream, parts) for stream in STREAMS}
-        found: dict[nn.Module, Site] = {}
-        for number, layer in enumerate(self.model.fusion.links()):
-            label = f"layer {number + 1}: {describe([link.look for link in layer])}"
-            for index, link in enumerate(layer):
-                look = link.look
-                found[link.attention] = Site(
-                    f"fusion.layers.{number}.{index}",
-                    number,
-                    look.kind,
-                    span[look.queries],
-                    span[look.keys],
-                    label,
-                )
-        reads = self.wiring.reads
-        found[self.model.readout.attention] = Site(
-            "readout",
-            len(self.model.fusion.layers),
-            "readout",
-            (length,),
-            span[reads],
-            f"readout: pools {_PEOPLE_SAY[reads]}",
-        )
-        return found
+        patches = self.model.side**2
+        return sites_of(self.model, patches, prepared.length - patches - self.model.fusion.queries)
 
     def logits(self, prepared: Prepared, variants: int = 1) -> Tensor:
         tensors = (prepared.inputs[name] for name in ("image", "text", "mask"))
@@ -116,10 +90,11 @@ class LabVLM(VLM):
 
         def logits(pixels: Tensor) -> Tensor:
             many = len(pixels)
-            return self.model.fuse(self.model.vision(pixels), text.expand(many, -1, -1), mask.expand(many, -1))
+            return self.model.fuse(self.model.see(pixels), text.expand(many, -1, -1), mask.expand(many, -1))
 
-        side = torch.arange(PIXELS) // PATCH
-        cells = (side[:, None] * SIDE + side)[None, :, :, None]
+        side = self.model.side
+        along = torch.arange(PIXELS) * side // PIXELS
+        cells = (along[:, None] * side + along)[None, :, :, None]
         pixels = torch.from_numpy(_pixels(prepared.image)[None]).float()
         return Eyes(pixels, cells, logits, self.model.fusion.enter_image)
 
@@ -140,7 +115,7 @@ class LabVLM(VLM):
         with torch.inference_mode(), self.listening():
             image, text, mask = self.model.encode(torch.from_numpy(np.stack([_pixels(p) for p in pictures])), ids)
         asked = mask == 1  # with a planted model the mask also tells what stands around the question
-        seen, none = asked.new_ones(len(ids), PATCHES), torch.zeros_like(asked)
+        seen, none = asked.new_ones(len(ids), self.model.side**2), torch.zeros_like(asked)
         latents = asked.new_zeros(len(ids), self.model.fusion.queries)
         inputs = {"image": image, "text": text, "mask": mask}
         return Batch(inputs, torch.cat([seen, none, latents], 1), torch.cat([~seen, asked, latents], 1))
@@ -160,17 +135,17 @@ class LabVLM(VLM):
         recorder = Recorder({}, np.zeros(0), {}, see=streams.__setitem__ if lens else None)
         with torch.inference_mode(), self.listening():
             text, mask = self.model.words(ids)
-        latents = self.model.fusion.queries
-        reads = where(self.wiring.reads, places(PATCHES, mask.shape[1], latents))
-        whole = torch.cat([mask.new_ones(len(ids), PATCHES), mask, mask.new_ones(len(ids), latents)], dim=1)[:, reads]
+        latents, patches = self.model.fusion.queries, self.model.side**2
+        reads = where(self.wiring.reads, places(patches, mask.shape[1], latents))
+        whole = torch.cat([mask.new_ones(len(ids), patches), mask, mask.new_ones(len(ids), latents)], dim=1)[:, reads]
         for index, picture in enumerate(pictures):
             with self.lock, torch.inference_mode(), self.listening(), recording(recorder):
-                image = self.model.vision(torch.from_numpy(_pixels(picture)[None]))
+                image = self.model.see(torch.from_numpy(_pixels(picture)[None]))
                 logits = [self.model.fuse(image.expand(len(ids), -1, -1), text, mask)]
                 before = [
                     states for layer, states in sorted(streams.items()) if 0 < layer < len(self.model.fusion.layers)
                 ]
-                logits = [self.model.readout(states[:, reads], whole, PATCHES) for states in before] + logits
+                logits = [self.model.readout(states[:, reads], whole, patches) for states in before] + logits
             yield slice(index, index + 1), torch.stack(logits)[:, None]
 
 
@@ -179,10 +154,3 @@ def _pixels(picture: Picture) -> np.ndarray:
     if isinstance(picture, Scene):
         return render_array(picture)
     return np.array(as_image(picture).resize((PIXELS, PIXELS), Image.Resampling.BOX))
-
-
-def describe(looks: Sequence[Look]) -> str:
-    """A layer in words: "words → picture"."""
-    if len(looks) == 1:
-        return f"{_PEOPLE_SAY[looks[0].queries]} → {_PEOPLE_SAY[looks[0].keys]}"
-    return "each → itself" if looks[0].kind == "self" else "each → the other"

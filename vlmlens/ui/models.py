@@ -8,7 +8,7 @@ from PIL import Image
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from vlmlens.errors import ModelError, PictureError
-from vlmlens.models import VLM, ModelInfo, cached_models, lab_models, ours
+from vlmlens.models import VLM, ModelInfo, cached_models, lab_models, ours, run_models
 from vlmlens.models.base import SCENE_SIDE
 from vlmlens.models.detail import Detail
 from vlmlens.models.device import CHOICES, devices
@@ -37,9 +37,9 @@ def pick_model(*more: str) -> str:
             names,
             key="model",
             accept_new_options=True,
-            help="The lab's own models answer questions about lab scenes, without network or GPU. Models of the local "
-            "Hugging Face cache follow. Any other: type its hub name (org/name, or org/name@revision) or the path of "
-            "its folder. A seed of the lab's: lab:concat@1. A model "
+            help="The lab's own models answer questions about lab scenes, without network or GPU. What was trained "
+            "here (run:NAME) and the models of the local Hugging Face cache follow. Any other: type its hub name "
+            "(org/name, or org/name@revision) or the path of its folder. A seed of the lab's: lab:concat@1. A model "
             "whose behavior was planted: planted:blind.",
         )
         _shortlist()
@@ -52,7 +52,7 @@ def pick_model(*more: str) -> str:
 
 def offered(*more: str) -> list[str]:
     """The models on offer, and whatever else is asked for."""
-    return list(dict.fromkeys([*(model.name for model in lab_models()), *_cached(), *more]))
+    return list(dict.fromkeys([*(model.name for model in (*lab_models(), *run_models())), *_cached(), *more]))
 
 
 @st.cache_data(ttl=10, show_spinner=False)

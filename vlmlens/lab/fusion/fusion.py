@@ -6,10 +6,12 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from vlmlens.errors import UserError
 from vlmlens.lab.fusion.link import Entrance, Link
 from vlmlens.lab.fusion.wiring import STREAMS, Part, Stream, Wiring
+from vlmlens.lab.positions import POSITIONS, Turn, coordinates, turn
 from vlmlens.lab.text import MOST_WORDS
-from vlmlens.lab.vision import PATCHES, WIDTH
+from vlmlens.lab.vision import HEADS, PATCHES, WIDTH
 from vlmlens.trace.capture import entering, leaving
 
 Where = slice | list[int]
@@ -37,13 +39,27 @@ class Fusion(nn.Module):
     """Streams through the layers of a wiring, `width` wide (a multiple of the heads).
 
     `latents` is how many learned queries there are, where the wiring has any; by default as many as it says.
+    `positions` names one of POSITIONS; `patches` is for how many there are learned places, where places are learned.
+    Raises UserError where heads of this width cannot carry the positions.
     """
 
-    def __init__(self, wiring: Wiring, width: int = WIDTH, latents: int | None = None) -> None:
+    spacing = 1.0  # of neighboring patches, for rotary positions; below 1 a larger board fits the trained range
+
+    def __init__(
+        self,
+        wiring: Wiring,
+        width: int = WIDTH,
+        latents: int | None = None,
+        positions: str = "learned",
+        patches: int = PATCHES,
+    ) -> None:
         super().__init__()
-        self.wiring = wiring
-        self.enter_image = Entrance(PATCHES, width)
-        self.enter_question = Entrance(MOST_WORDS, width)
+        self.wiring, self.positions = wiring, POSITIONS[positions]
+        if problem := self.positions.problem(width // HEADS):
+            raise UserError(problem)
+        self.pairs = self.positions.pairs(width // HEADS // 2)
+        self.enter_image = Entrance(patches, width, self.positions.learned)
+        self.enter_question = Entrance(MOST_WORDS, width, self.positions.learned)
         if wiring.latents:
             self.latents = nn.Parameter(torch.randn(latents or wiring.latents, width))
         self.layers = nn.ModuleList(nn.ModuleList(Link(look, width) for look in looks) for looks in wiring.layers)
@@ -56,6 +72,12 @@ class Fusion(nn.Module):
     def links(self) -> list[list[Link]]:
         """The bricks, layer by layer."""
         return [[link for link in cast(nn.ModuleList, layer) if isinstance(link, Link)] for layer in self.layers]
+
+    def turn(self, patches: int, words: int, device: torch.device) -> Turn | None:
+        """How queries and keys turn at each position of the sequence; None where nothing does."""
+        if not self.pairs:
+            return None
+        return turn(self.pairs, coordinates(patches, words, self.queries, self.spacing, device))
 
     def forward(self, image: Tensor, question: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, int]:
         """image [batch, patch, WIDTH], question [batch, word, WIDTH], mask bool [batch, word].
@@ -72,12 +94,14 @@ class Fusion(nn.Module):
         states, seen = torch.cat(entered, dim=1), torch.cat(real, dim=1)  # the image always comes first
         index = {stream: where(stream, parts) for stream in STREAMS}
         positions = range(states.shape[1])
+        turned = self.turn(image.shape[1], question.shape[1], states.device)
         for number, layer in enumerate(self.links()):
             states = entering(number, states, positions)
             updated = states.clone()
             for link in layer:
                 queries, keys = index[link.look.queries], index[link.look.keys]
-                updated[:, queries] = link(states[:, queries], states[:, keys], seen[:, keys])
+                turns = None if turned is None else (turned.at(queries), turned.at(keys))
+                updated[:, queries] = link(states[:, queries], states[:, keys], seen[:, keys], turns)
             states = updated
         states = leaving(len(self.layers), states, positions)
         reads = index[self.wiring.reads]

@@ -5,22 +5,25 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from vlmlens.lab.fusion.wiring import Look
+from vlmlens.lab.positions import Turn
 from vlmlens.lab.vision import HEADS, WIDTH, Attention
 
 
 class Entrance(nn.Module):
-    """A frozen encoder's features brought to one scale, with a learned place for every position."""
+    """A frozen encoder's features brought to one scale, with a learned place for every position where `placed`."""
 
-    def __init__(self, positions: int, width: int) -> None:
+    def __init__(self, positions: int, width: int, placed: bool = True) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(WIDTH)
         self.project = nn.Identity() if width == WIDTH else nn.Linear(WIDTH, width)
-        self.places = nn.Parameter(torch.randn(positions, width) / 3)
+        self.placed = placed
+        if placed:
+            self.places = nn.Parameter(torch.randn(positions, width) / 3)
 
     def forward(self, features: Tensor) -> Tensor:
         """features [batch, position, the encoder's width] to [batch, position, width]; fewer positions are no harm."""
-        places: Tensor = self.project(self.norm(features)) + self.places[: features.shape[1]]
-        return places
+        entered: Tensor = self.project(self.norm(features))
+        return entered + self.places[: features.shape[1]] if self.placed else entered
 
 
 class Gate(nn.Module):
@@ -36,6 +39,8 @@ class Gate(nn.Module):
 
 class Link(nn.Module):
     """The brick: pre-norm attention of one stream to another, then feed-forward, both added to the residual stream."""
+
+    residual = 1.0  # how much of the stream is carried past attention and feed-forward; 0 takes the skips away
 
     def __init__(self, look: Look, width: int) -> None:
         super().__init__()
@@ -60,10 +65,15 @@ class Link(nn.Module):
         found = [module.alpha.tanh() for module in self.modules() if isinstance(module, Gate)]
         return found[0], found[1]
 
-    def forward(self, queries: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, queries: Tensor, keys: Tensor, mask: Tensor, turns: tuple[Turn, Turn] | None = None) -> Tensor:
         """queries [batch, query, width], keys [batch, key, width] to the new queries.
 
-        `mask` is bool [batch, key] or [batch, query, key].
+        `mask` is bool [batch, key] or [batch, query, key]; `turns` are rotary positions of queries and keys.
         """
-        queries = queries + self.attention(self.norm_queries(queries), self.norm_keys(keys), mask)
-        return queries + self.feed_forward(queries)
+        attended = self.attention(self.norm_queries(queries), self.norm_keys(keys), mask, turns)
+        queries = self.carried(queries) + attended
+        return self.carried(queries) + self.feed_forward(queries)
+
+    def carried(self, states: Tensor) -> Tensor:
+        """What of the stream goes past a step unchanged: all of it, unless the skips were weakened."""
+        return states if self.residual == 1.0 else self.residual * states

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from math import inf
 from typing import Any
 
 from vlmlens.errors import UserError
@@ -71,6 +72,8 @@ class Plan:
             self.width % HEADS > 0,
             f"width {self.width} cannot be shared among {HEADS} heads; take {max(HEADS, self.width // HEADS * HEADS)}.",
         )
+        problem = POSITIONS[self.positions].problem(self.width // HEADS)
+        refuse(bool(problem), f"{problem} Take another width, or other positions.")
         refuse(SIDE % self.side > 0, f"{SIDE} patches a side cannot be pooled to {self.side}; take 1, 2, 3 or {SIDE}.")
         if self.latents is not None:
             refuse(not WIRINGS[self.wiring].latents, f"{self.wiring} has no learned queries; leave latents out.")
@@ -78,7 +81,7 @@ class Plan:
                 type(self.latents) is not int or not 1 <= self.latents <= 64,
                 f"latents is a whole number from 1 to 64, not {self.latents}.",
             )
-        for name, low, high in (
+        for name, least, most in (
             ("prior", 0.0, 1.0),
             ("rate_new", 0.0, 1.0),
             ("rate_projection", 0.0, 1.0),
@@ -87,22 +90,22 @@ class Plan:
             ("decay", 0.0, 1.0),
         ):
             value = getattr(self, name)
-            refuse(not low <= value <= high, f"{name} is a number from {low:g} to {high:g}, not {value}.")
-        refuse(not 0 < self.clip < float("inf"), f"clip is a number above 0, not {self.clip}.")
+            refuse(not least <= value <= most, f"{name} is a number from {least:g} to {most:g}, not {value}.")
+        refuse(not 0 < self.clip < inf, f"clip is a number above 0, not {self.clip}.")
         refuse(
             max(self.rate_new, self.rate_projection, self.rate_pretrained) <= 0,
             "With all three rates at 0 nothing would be learnt; set one above 0.",
         )
         unknown = [kind for kind in self.mix if kind not in KINDS]
-        refuse(bool(unknown), f"There are no {unknown[:1]} questions; there are {', '.join(KINDS)}.")
+        refuse(bool(unknown), f"There are no {', '.join(unknown)} questions; there are {', '.join(KINDS)}.")
         refuse(
-            bool(self.mix) and (min(self.mix.values()) < 0 or max(self.mix.values()) <= 0),
+            bool(self.mix) and not (all(0 <= part < inf for part in self.mix.values()) and max(self.mix.values()) > 0),
             "The mix has a number from 0 up for each kind of question, and one above 0.",
         )
         for name, strength in self.remedies:
             refuse(name not in REMEDIES, f"There is no remedy {name!r}; there are {', '.join(REMEDIES) or 'none yet'}.")
-            low, high = REMEDIES[name].low, REMEDIES[name].high
-            refuse(not low <= strength <= high, f"{name} takes a number from {low:g} to {high:g}, not {strength}.")
+            least, most = REMEDIES[name].low, REMEDIES[name].high
+            refuse(not least <= strength <= most, f"{name} takes a number from {least:g} to {most:g}, not {strength}.")
         return self
 
     def to_dict(self) -> dict[str, Any]:

@@ -160,7 +160,7 @@ def _added(group: str, key: str) -> None:
 
 
 def _word(name: str, request: Request) -> Word:
-    wording = "lab" if request.model.startswith("lab:") else "everyday"
+    wording = "lab" if request.model.startswith(("lab:", "run:")) else "everyday"
     if name == ASK:
         return Word(ASK, text=request.question)
     if name.startswith("hint-"):

@@ -18,7 +18,7 @@ def show(runs: Runs) -> None:
     st.html(bars.STYLE + _headline(runs))
     sentence = st.container()  # its doubt may take longer than all the rest
     st.html(bars.answers(change) + _truth(runs))
-    if runs.vlm.name.startswith("lab:") and runs.changes.words and hints.asked(runs.after.question) is None:
+    if runs.vlm.name.startswith(("lab:", "run:")) and runs.changes.words and hints.asked(runs.after.question) is None:
         st.caption("Lab models never saw a question of the wording after the changes; what they answer means little.")
     _budget(runs.difference)
     floor: float | None = None
