@@ -32,7 +32,7 @@ def query_looks(found: QueryLooks, side: int, marked: Sequence[int] = (), shows:
         query=[f"query {q + 1}" for q in query],
         layer=[names[i] for i in layer],
         patch=[f"row {c // side + 1}, column {c % side + 1}" for c in cell],
-        shows=[shows[c] if shows else "" for c in cell],
+        shows=[shows[int(c)] if shows else "" for c in cell],
         marked=[int(c) in set(marked) for c in cell],
     )
     wide, high = min(queries, A_ROW) * (side + 1) - 1, layers * lines * (down + 2)

@@ -182,7 +182,7 @@ def named(words: Sequence[str], chosen: np.ndarray) -> str:
         return "none"
     if len(places) == places[-1] - places[0] + 1 and len(places) > 2:
         return f"from “{words[places[0]]}” to “{words[places[-1]]}”"
-    return ", ".join(f"“{words[place]}”" for place in places)
+    return ", ".join(f"“{words[int(place)]}”" for place in places)
 
 
 @lru_cache(maxsize=32)
