@@ -103,14 +103,11 @@ __all__ = [
     "query_looks",
     "query_use",
     "reach",
-<<<<<<< HEAD
-    "remedy",
-=======
     "reach_lines",
     "reach_plane",
     "reached",
+    "remedy",
     "ruler_against_effect",
->>>>>>> main
     "scorecard",
     "shares",
     "side_by_side",
