@@ -1,12 +1,16 @@
 """Where do wirings differ? Fully trained they rely on the picture alike; here they are hindered and measured again.
 
-python benchmarks/conditions.py --keep FOLDER    # train what FOLDER lacks, measure all, write the results
-python benchmarks/conditions.py                  # print what was measured last
+python benchmarks/conditions.py --keep FOLDER                      # train what FOLDER lacks, measure what is not yet
+python benchmarks/conditions.py --keep FOLDER --wirings gated late  # only these; the others' results stay
+python benchmarks/conditions.py                                    # print what was measured last
+
+Every result is written as it comes; a run that was cut short, or out of `--minutes`, goes on where it ended.
 """
 
 import argparse
 import json
 import platform
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -59,8 +63,15 @@ CONDITIONS = {
     "strong prior": Condition(600, prior=0.9),
     "600 steps": Condition(600),  # and nothing else: what the conditions above are to be compared with
 }
-# Seed by seed, so that a run cut short has compared all conditions.
-PLAN = [(condition, wiring, seed) for seed in (0, 1) for condition in CONDITIONS for wiring in WIRINGS]
+SEEDS = (0, 1)
+MEASURED = ("img2txt", "txt2img", "concat", "bidirectional")  # those of the published ablation, unless others are named
+
+
+def plan(
+    wirings: Sequence[str] = MEASURED, conditions: Sequence[str] = tuple(CONDITIONS), seeds: Sequence[int] = SEEDS
+) -> list[tuple[str, str, int]]:
+    """Condition, wiring and seed: seed by seed, so that a run cut short has compared all conditions."""
+    return [(condition, wiring, seed) for seed in seeds for condition in conditions for wiring in wirings]
 
 
 def fewer(image: Tensor, side: int) -> Tensor:
@@ -171,23 +182,53 @@ def measured(model: LabModel, side: int) -> dict[str, Any]:
     return {"held_out": held_out, "by_kind": by_kind}
 
 
-def run(keep: Path) -> None:
+def run(
+    keep: Path,
+    wirings: Sequence[str],
+    conditions: Sequence[str] = tuple(CONDITIONS),
+    seeds: Sequence[int] = SEEDS,
+    minutes: float = float("inf"),
+) -> None:
+    """Measure what is not measured yet; no new model is begun after so many minutes."""
     keep.mkdir(parents=True, exist_ok=True)
-    rows: list[dict[str, Any]] = []
+    end = time.monotonic() + 60 * minutes
+    rows: list[dict[str, Any]] = json.loads(TARGET.read_text())["rows"] if TARGET.exists() else []
+    done = {(row["condition"], row["wiring"], row["seed"]) for row in rows}
 
     def add(condition: str, wiring: str, seed: int, steps: int, model: LabModel, side: int = SIDE) -> None:
         rows.append({"condition": condition, "wiring": wiring, "seed": seed, "steps": steps, **measured(model, side)})
         print(line(rows[-1]), flush=True)
         write(rows)
 
-    for wiring in WIRINGS:
-        add(SHIPPED, wiring, 0, wiring_recipe(wiring).steps, load_wiring(LabName(wiring)))
-    for condition, wiring, seed in PLAN:
+    for wiring in wirings:
+        if (SHIPPED, wiring, 0) in done:
+            continue
+        if LabName(wiring).path.exists():
+            add(SHIPPED, wiring, 0, wiring_recipe(wiring).steps, load_wiring(LabName(wiring)))
+        else:
+            print(f"lab:{wiring} has no weights yet; it is measured as shipped when they are there", flush=True)
+    for condition, wiring, seed in plan(wirings, conditions, seeds):
+        if (condition, wiring, seed) in done:
+            continue
+        if time.monotonic() > end:
+            print(f"out of {minutes:g} minutes; the same command goes on from here", flush=True)
+            return
         how = CONDITIONS[condition]
         add(condition, wiring, seed, how.steps, trained(condition, wiring, seed, keep), how.side)
 
 
+def in_order(row: dict[str, Any]) -> tuple[int, int, int]:
+    """As shipped first; then seed by seed, condition by condition."""
+    names = (SHIPPED, *CONDITIONS)
+    return (
+        -1 if row["condition"] == SHIPPED else row["seed"],
+        names.index(row["condition"]),
+        list(WIRINGS).index(row["wiring"]),
+    )
+
+
 def write(rows: list[dict[str, Any]]) -> None:
+    """Through a file of another name, so that a run that is killed leaves the results before it whole."""
     found = {
         "command": "python benchmarks/conditions.py --keep FOLDER",
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
@@ -200,10 +241,12 @@ def write(rows: list[dict[str, Any]]) -> None:
         "device": "cpu, one thread",
         "scenes": SCENES,
         "conditions": {name: asdict(how) for name, how in CONDITIONS.items()},
-        "rows": rows,
+        "rows": sorted(rows, key=in_order),
     }
     TARGET.parent.mkdir(parents=True, exist_ok=True)
-    TARGET.write_text(json.dumps(found, indent=1) + "\n")
+    partial = TARGET.with_suffix(".partial")
+    partial.write_text(json.dumps(found, indent=1) + "\n")
+    partial.replace(TARGET)
 
 
 def line(row: dict[str, Any]) -> str:
@@ -230,10 +273,14 @@ def show() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where the trained models are kept")
-    keep = parser.parse_args().keep
-    if keep is not None:
+    parser.add_argument("--wirings", nargs="+", choices=list(WIRINGS), default=list(MEASURED))
+    parser.add_argument("--conditions", nargs="+", choices=list(CONDITIONS), default=list(CONDITIONS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no new model after so many")
+    asked = parser.parse_args()
+    if asked.keep is not None:
         torch.set_num_threads(1)
-        run(keep)
+        run(asked.keep, asked.wirings, asked.conditions, asked.seeds, asked.minutes)
     show()
 
 

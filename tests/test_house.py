@@ -20,7 +20,7 @@ FLOORS = (
     {"trace"},
     {"perturb"},
     {"lab", "models"},
-    {"attention", "attribution", "information", "diagnostics", "tokens", "counterfactual"},
+    {"attention", "attribution", "information", "diagnostics", "tokens", "counterfactual", "pitfalls", "rulers"},
     {"charts"},
     {"ui", "sweep", "cli", "__main__", ""},  # "" is the package itself, which offers everything by name
     {"app_pages", "app"},

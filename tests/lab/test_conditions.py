@@ -1,24 +1,36 @@
 """The committed measurements of hindered wirings hold together: nothing left out, and every figure agrees."""
 
+import importlib.util
 import json
 from pathlib import Path
 
 import pytest
 
-from vlmlens.information.ablation import PUBLISHED
 from vlmlens.lab.fusion import WIRINGS
+from vlmlens.lab.model import LabModel
 
-FOUND = json.loads((Path(__file__).parents[2] / "assets" / "information" / "conditions.json").read_text())
+ROOT = Path(__file__).parents[2]
+FOUND = json.loads((ROOT / "assets" / "information" / "conditions.json").read_text())
 
 
-def test_every_condition_has_every_wiring_once_a_seed():
+@pytest.fixture
+def script(tmp_path, monkeypatch):
+    """The script that measures, writing elsewhere."""
+    spec = importlib.util.spec_from_file_location("conditions_script", ROOT / "benchmarks" / "conditions.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "TARGET", tmp_path / "conditions.json")
+    return module
+
+
+def test_every_condition_has_the_published_wirings_once_a_seed_and_no_row_twice(script):
     met = [(row["condition"], row["seed"], row["wiring"]) for row in FOUND["rows"]]
     assert len(set(met)) == len(met)
+    assert {wiring for _, _, wiring in met} <= set(WIRINGS)
     for condition in FOUND["conditions"]:
-        seeds = {seed for name, seed, _ in met if name == condition}
+        seeds = {seed for name, seed, wiring in met if name == condition and wiring in script.MEASURED}
         assert 0 in seeds
-        assert {(condition, seed, wiring) for seed in seeds for wiring in PUBLISHED} <= set(met)
-    assert {wiring for *_, wiring in met} <= set(WIRINGS)
+        assert {(condition, seed, wiring) for seed in seeds for wiring in script.MEASURED} <= set(met)
 
 
 @pytest.mark.parametrize("row", FOUND["rows"], ids=lambda row: f"{row['condition']}, {row['wiring']}, {row['seed']}")
@@ -31,3 +43,27 @@ def test_the_figures_of_a_row_agree(row):
         assert min(terms) >= 0
         assert sum(terms) == pytest.approx(pid["total"], abs=1e-4)
         assert pid["converged"]
+
+
+def test_what_is_measured_stays_and_what_is_missing_is_added_once(script, tmp_path, monkeypatch):
+    """A run cut short goes on where it ended, and wirings named later join those that are there."""
+    trained = []
+
+    def train(condition, wiring, seed, keep):
+        trained.append((condition, wiring, seed))
+        return LabModel(wiring)
+
+    kind = {"image_share": 0.5, "image_effect": 1.0, "accuracy": 1.0}
+    figures = {"held_out": {"accuracy": 1.0, "accuracy_blind": 0.3}, "by_kind": dict.fromkeys(script.KINDS, kind)}
+    monkeypatch.setattr(script, "trained", train)
+    monkeypatch.setattr(script, "measured", lambda model, side: figures)
+    script.run(tmp_path, ["concat"], ["half-trained"], [0])
+    script.run(tmp_path, ["concat"], ["half-trained"], [0])
+    assert trained == [("half-trained", "concat", 0)]
+    script.run(tmp_path, ["gated"], ["half-trained", "few tokens"], [0], minutes=0)
+    assert len(trained) == 1, "no model is begun when the time is over"
+    script.run(tmp_path, ["gated", "concat"], ["half-trained"], [1, 0])
+    rows = json.loads(script.TARGET.read_text())["rows"]
+    assert sorted(trained) == [("half-trained", w, s) for w in ("concat", "gated") for s in (0, 1)]
+    hindered = [(r["seed"], r["wiring"]) for r in rows if r["condition"] == "half-trained"]
+    assert hindered == [(0, "concat"), (0, "gated"), (1, "concat"), (1, "gated")]

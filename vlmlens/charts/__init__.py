@@ -1,9 +1,17 @@
 """Results in, Vega-Lite figures out, drawn by the page, a notebook or `export`. A figure computes nothing."""
 
-from vlmlens.charts.ablation import against_truth, conditions, shares, text_shares
+from vlmlens.charts.ablation import (
+    against_truth,
+    by_wiring,
+    conditions,
+    differences_to_published,
+    shares,
+    text_shares,
+)
 from vlmlens.charts.answers import answers
 from vlmlens.charts.budget import budget, contributions
 from vlmlens.charts.budget_difference import budget_difference
+from vlmlens.charts.by_kind import by_kind
 from vlmlens.charts.causal import causal
 from vlmlens.charts.contrast import distances
 from vlmlens.charts.dose import dose
@@ -23,24 +31,36 @@ from vlmlens.charts.information import (
     reach,
     side_by_side,
 )
+from vlmlens.charts.masks import mask, reached
 from vlmlens.charts.overlay import overlay
 from vlmlens.charts.paired import paired_answers
 from vlmlens.charts.patching import patching
+from vlmlens.charts.pitfalls import pitfall, remedy
 from vlmlens.charts.pointing import pointing
 from vlmlens.charts.positions import allocation, encodings, reach_lines, reach_plane
+from vlmlens.charts.queries import query_looks, query_use
+from vlmlens.charts.rulers import LOOKS, YOURS, Dot, Mark, by_ruler, ruler_against_effect
 from vlmlens.charts.sweep import PICKED, sweep
+from vlmlens.charts.training import Line, training
 from vlmlens.charts.trust import curves
+from vlmlens.charts.two_stages import learning, variants
 from vlmlens.charts.verdicts import SCALES, SHAPES, Scale, against, differences, labels, scorecard
+from vlmlens.charts.wiring_diagram import wiring_diagram
 
 __all__ = [
     "ATOMS",
     "ATOM_COLORS",
     "FORMATS",
+    "LOOKS",
     "PICKED",
     "SCALES",
     "SEGMENT_COLORS",
     "SHAPES",
+    "YOURS",
+    "Dot",
     "Figure",
+    "Line",
+    "Mark",
     "Scale",
     "against",
     "against_truth",
@@ -49,7 +69,10 @@ __all__ = [
     "axis_end",
     "budget",
     "budget_difference",
+    "by_kind",
     "by_layer",
+    "by_ruler",
+    "by_wiring",
     "caption",
     "causal",
     "conditions",
@@ -59,6 +82,7 @@ __all__ = [
     "controls",
     "curves",
     "differences",
+    "differences_to_published",
     "distances",
     "dose",
     "effects",
@@ -68,17 +92,28 @@ __all__ = [
     "export",
     "gauge",
     "labels",
+    "learning",
+    "mask",
     "mask_dose",
     "overlay",
     "paired_answers",
     "patching",
+    "pitfall",
     "pointing",
+    "query_looks",
+    "query_use",
     "reach",
     "reach_lines",
     "reach_plane",
+    "reached",
+    "remedy",
+    "ruler_against_effect",
     "scorecard",
     "shares",
     "side_by_side",
     "sweep",
     "text_shares",
+    "training",
+    "variants",
+    "wiring_diagram",
 ]

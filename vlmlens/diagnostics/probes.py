@@ -62,7 +62,7 @@ def seen(bench: Bench) -> Seen | None:
 
     Raises:
         NotApplicable: the model has no image positions.
-        Cancelled: by the runner's progress, which is told before each probe is fitted.
+        Cancelled: by the runner's progress, which is asked before each probe is fitted.
     """
     together: dict[tuple[frozenset[str], int], list[int]] = defaultdict(list)
     for index in np.flatnonzero(bench.truth >= 0):

@@ -4,6 +4,7 @@ Two rulers that share nothing: the first needs a table over many items, the seco
 agree on an item's place in the ranking, believe it more.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,16 +106,18 @@ def mm_shap(
     permutations: int = PERMUTATIONS,
     seed: int = 0,
     progress: Progress | None = None,
+    text: Sequence[Segment] = (Segment.QUESTION,),
 ) -> Shap:
     """Shapley values over regions of the picture and words of the question, by knock-out.
 
     The published method masks words and pixels; here a hidden player's tokens may be read by nobody, which stays inside
-    what the model was built for. Sampled over permutations (Castro et al. 2009) and their reverses.
+    what the model was built for. Sampled over permutations (Castro et al. 2009) and their reverses. `text`: the
+    segments whose tokens count as words.
     """
     prepared = vlm.prepare(vlm.image(picture), question)
     if not prepared.grid.cells:
         raise NotApplicable(f"It is not known where on the picture the image tokens of {vlm.name} lie: no regions.")
-    words = np.flatnonzero(prepared.segments == Segment.QUESTION)
+    words = np.flatnonzero(np.isin(prepared.segments, text))
     regions = prepared.grid.tokens(_regions(prepared.grid.shape), prepared.length)
     member = np.concatenate([regions, np.arange(prepared.length) == words[:, None]])  # [player, position]
     image = np.arange(len(member)) < len(regions)

@@ -26,10 +26,10 @@ class LabModel(nn.Module):
         wiring: str,
         width: int = WIDTH,
         latents: int | None = None,
+        side: int = SIDE,
         positions: str = "learned",
         board: int = BOARD,
         local: bool = False,
-        side: int = SIDE,
     ) -> None:
         super().__init__()
         self.vision: VisionEncoder | LocalEyes = LocalEyes() if local or positions != "learned" else VisionEncoder()

@@ -148,10 +148,7 @@ PLANTED = {
             "What is there, plus what is asked, as a sum of logits: it cannot bind the one to the other.",
             _told(
                 dependency=("PASS", "What is there moves every answer."),
-                override=(
-                    "PASS",
-                    "Where it is right it stays so: no words but the question reach it.",
-                ),
+                override=("PASS", "Where it is right it stays so: no words but the question reach it."),
                 consistency=("FAIL", "Its logits are a sum, with nothing left over."),
                 sensitivity=("PASS", "A mask over a thing hides that it is there; one beside it hides less."),
                 information=("FAIL", "What is there is seldom what was asked about, and it leans on it heavily."),
@@ -204,10 +201,7 @@ PLANTED = {
             "Before a scene it is less sure of what the words say, and what it sees speaks against what is there.",
             _told(
                 dependency=("PASS", "Every picture moves it, if not to the right answer."),
-                override=(
-                    "INCONCLUSIVE",
-                    "Too seldom right where picture and words disagree: it is misled.",
-                ),
+                override=("INCONCLUSIVE", "Too seldom right where picture and words disagree: it is misled."),
                 consistency=("FAIL", "The picture's part knows nothing of the question."),
                 sensitivity=("PASS", "What it is moved by are the things on the board."),
                 information=("FAIL", "It knows less of the answer with the picture than without."),

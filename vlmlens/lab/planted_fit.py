@@ -66,6 +66,12 @@ def hint_states() -> Tensor:
 
 @cache
 def fitted() -> Fitted:
+    # Whoever asks first may be in inference mode, whose tensors no later gradient could pass.
+    with torch.inference_mode(False), torch.no_grad():
+        return _fit()
+
+
+def _fit() -> Fitted:
     model = trained()
     fusion = PlantedFusion(model.fusion, hint_states(), apart=True).requires_grad_(False)
     boards, _, _ = crossed(0, SCENES, "train")

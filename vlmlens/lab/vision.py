@@ -24,6 +24,7 @@ class Attention(nn.Module):
     """Multi-head attention of one stream to another (or to itself), through the watched attention function."""
 
     is_causal = False
+    dropout = 0.0  # share of the weights that a step of training leaves out
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -51,7 +52,7 @@ class Attention(nn.Module):
         if mask is not None and mask.ndim == 2:
             mask = mask[:, None].expand(-1, query.shape[2], -1)
         full = None if mask is None else mask[:, None]
-        mixed, _ = attend(self, query, key, value, full)
+        mixed, _ = attend(self, query, key, value, full, dropout=self.dropout)
         return self.out_proj(mixed.flatten(2))
 
 

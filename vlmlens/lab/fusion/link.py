@@ -40,6 +40,8 @@ class Gate(nn.Module):
 class Link(nn.Module):
     """The brick: pre-norm attention of one stream to another, then feed-forward, both added to the residual stream."""
 
+    residual = 1.0  # how much of the stream is carried past attention and feed-forward; 0 takes the skips away
+
     def __init__(self, look: Look, width: int) -> None:
         super().__init__()
         self.look = look
@@ -68,5 +70,10 @@ class Link(nn.Module):
 
         `mask` is bool [batch, key] or [batch, query, key]; `turns` are rotary positions of queries and keys.
         """
-        queries = queries + self.attention(self.norm_queries(queries), self.norm_keys(keys), mask, turns)
-        return queries + self.feed_forward(queries)
+        attended = self.attention(self.norm_queries(queries), self.norm_keys(keys), mask, turns)
+        queries = self.carried(queries) + attended
+        return self.carried(queries) + self.feed_forward(queries)
+
+    def carried(self, states: Tensor) -> Tensor:
+        """What of the stream goes past a step unchanged: all of it, unless the skips were weakened."""
+        return states if self.residual == 1.0 else self.residual * states

@@ -36,7 +36,7 @@ def build(plan: Plan) -> LabModel:
     how = effective(plan)
     with seeded(plan.seed):
         model = make(how)
-    model.load_state_dict(local_state() if how.positions != "learned" else encoder_state(), strict=False)
+    model.load_state_dict(encoder_state() if see_places(how) else local_state(), strict=False)
     for name, strength in plan.remedies:
         change = remedies()[name].model
         if change is not None:
@@ -60,7 +60,12 @@ def effective(plan: Plan) -> Plan:
 
 def make(plan: Plan) -> LabModel:
     """The modules of a plan, with random weights."""
-    return LabModel(plan.wiring, plan.width, plan.latents, plan.positions, side=plan.side)
+    return LabModel(plan.wiring, plan.width, plan.latents, plan.side, plan.positions)
+
+
+def see_places(plan: Plan) -> bool:
+    """Whether its eyes are those of the shipped models, which know where a patch is; else local ones (see LabModel)."""
+    return plan.positions == "learned"
 
 
 def group_of(name: str) -> Group:

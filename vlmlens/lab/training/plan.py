@@ -13,7 +13,6 @@ from vlmlens.lab.sample import PRIOR
 from vlmlens.lab.vision import HEADS, SIDE, WIDTH
 
 MOST_STEPS, MOST_WIDTH = 20_000, 256
-PAIRED = 6 * HEADS  # narrowest width at which heads have the three pairs that three axes need
 
 
 class PlanError(UserError):
@@ -74,7 +73,7 @@ class Plan:
             f"width {self.width} cannot be shared among {HEADS} heads; take {max(HEADS, self.width // HEADS * HEADS)}.",
         )
         problem = POSITIONS[self.positions].problem(self.width // HEADS)
-        refuse(problem is not None, f"{problem} Take a width of {PAIRED} or more, a multiple of {2 * HEADS}.")
+        refuse(bool(problem), f"{problem} Take another width, or other positions.")
         refuse(SIDE % self.side > 0, f"{SIDE} patches a side cannot be pooled to {self.side}; take 1, 2, 3 or {SIDE}.")
         if self.latents is not None:
             refuse(not WIRINGS[self.wiring].latents, f"{self.wiring} has no learned queries; leave latents out.")

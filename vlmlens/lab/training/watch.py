@@ -26,6 +26,7 @@ from vlmlens.lab.training.plan import Plan
 ITEMS = 256  # of the validation split
 SHARED = 64  # of these, for the two image shares
 LEAST_EFFECT = 1e-3  # bits, of picture and question together; below it a share says nothing
+LEAST = 12  # measurements of a run of 120 steps or more
 SHARE = 0.05  # of the time of training that watching may take, by the number of passes
 
 
@@ -101,10 +102,11 @@ def interval_of(plan: Plan) -> int:
     """Every how many steps a run is measured: so rarely that it takes about SHARE of the time of training.
 
     A step passes `batch` items forward and backward, which costs as much as three passes forward; a measurement passes
-    ITEMS forward twice, SHARED twice, and SHARED forward and backward.
+    ITEMS forward twice, SHARED twice, and SHARED forward and backward. A short run is measured `LEAST` times at least,
+    because its curves are what it is made for.
     """
     passes = 2 * ITEMS + (2 + 3) * SHARED
-    return max(25, math.ceil(passes / (3 * plan.batch * SHARE)))
+    return min(max(25, math.ceil(passes / (3 * plan.batch * SHARE))), max(10, plan.steps // LEAST))
 
 
 @dataclass(frozen=True, eq=False)
