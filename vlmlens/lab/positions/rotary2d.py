@@ -7,7 +7,8 @@ from vlmlens.lab.positions.turn import Axis, Pair, falling
 def pairs(count: int) -> tuple[Pair, ...]:
     """The first half for rows, the rest for columns; both from frequency 1 downwards."""
     rows = count // 2
-    axes: list[Axis] = ["row"] * rows + ["column"] * (count - rows)
+    half: tuple[Axis, Axis] = ("row", "column")
+    axes = [half[index >= rows] for index in range(count)]
     return allotted(axes, falling(rows) + falling(count - rows))
 
 
