@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from vlmlens.lab import runs
+from vlmlens.lab.training import Plan
 from vlmlens.pitfalls import DETECTORS, Evidence, found
+from vlmlens.pitfalls.of_curve import of_curve
 from vlmlens.pitfalls.planted import kept
 from vlmlens.ui.fusion import VIEWS
 from vlmlens.ui.fusion import pitfalls as view
@@ -96,3 +99,21 @@ def test_effects_need_two_seeds_and_are_judged_by_their_interval():
     assert view._effect({"experiments": experiments, "rows": rows([0.1], [0.3])}, "x") is None
     unsteady = {"experiments": experiments, "rows": rows([0.1, 0.5, 0.2], [0.3, 0.1, 0.6])}
     assert view._effect(unsteady, "x")["verdict"] == "no change"
+
+
+def test_a_run_is_judged_by_its_curve(settle, monkeypatch, tmp_path):
+    monkeypatch.setenv("VLMLENS_RUNS", str(tmp_path))
+    run = runs.start("first", Plan("gated", width=8, steps=2, batch=4, pool=4))
+    for _ in run.train():
+        pass
+    expected = dict(of_curve(run.curve()))
+    at = start()
+    at.session_state["pitfall-runs"] = True
+    at = settle(at.run())
+    told(at)
+    table = next(frame.value for frame in at.dataframe if "pitfall" in frame.value)
+    assert list(table["run"].unique()) == ["first"]
+    assert dict(zip(table["pitfall"], table["what it says"], strict=True)) == {
+        name: finding.sentence for name, finding in expected.items()
+    }
+    assert expected["dead gates"].verdict == "cannot tell"  # two steps hardly open a gate

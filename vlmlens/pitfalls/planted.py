@@ -8,7 +8,7 @@ Right by construction, and with a margin: what is ill is far beyond the threshol
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -272,7 +272,7 @@ PLANTERS: dict[str, tuple[tuple[Planter, ...], tuple[Planter, ...]]] = {
 }
 
 
-@cache
+@lru_cache(maxsize=64)
 def kept(detector: str, seed: int, ill: bool) -> Case:
     """The same case, made once; for the app."""
     return plant(detector, seed, ill)

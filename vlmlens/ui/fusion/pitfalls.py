@@ -11,11 +11,13 @@ import streamlit as st
 
 from vlmlens import charts
 from vlmlens.diagnostics import lab_probe
+from vlmlens.lab import runs
 from vlmlens.lab.pitfalls import REMEDIES
 from vlmlens.lab.pitfalls.effects import judged
 from vlmlens.models import VLM
 from vlmlens.pitfalls import DETECTORS, Evidence, Finding, detect, found
 from vlmlens.pitfalls.evidence import QUESTIONS, SCENES
+from vlmlens.pitfalls.of_curve import of_curve
 from vlmlens.pitfalls.planted import kept
 from vlmlens.progress import Progress
 from vlmlens.ui import results
@@ -30,6 +32,7 @@ from vlmlens.ui.views import choose
 
 HOME = Path(__file__).resolve().parents[3] / "assets" / "pitfalls"
 MOST_SEED = 9999
+MOST_RUNS = 6  # the latest
 
 Findings = list[tuple[str, Finding]]
 
@@ -60,6 +63,8 @@ def draw() -> None:
             lambda findings, ended: _cards(findings, vlm.name, seed, ended),
             first=0.6,
         )
+    with rest, guard():
+        _runs()
     st.divider()
     with guard():
         _side_by_side()
@@ -111,6 +116,29 @@ def _card(name: str, finding: Finding, ended: bool) -> None:
                 args=(detector.remedies[:2],),
                 help="Opens the Train view with these remedies chosen.",
             )
+
+
+def _runs() -> None:
+    """What the curves of training runs tell, also of those that are still under way and no model yet."""
+    every = runs.every()[:MOST_RUNS]
+    if not every:
+        return
+    folded = st.expander("What do the curves of training runs tell?", key="pitfall-runs", on_change="rerun")
+    if not folded.open:
+        return
+    with folded:
+        rows = []
+        for run in every:
+            curve = run.curve()
+            for name, finding in of_curve(curve):
+                shape, word, _ = VERDICTS[finding.verdict]
+                step = curve.last.step if curve.last else 0
+                row = {"run": run.name, "state": run.state, "steps": step, "pitfall": name}
+                rows.append(row | {"verdict": f"{shape} {word}", "what it says": finding.sentence})
+        st.dataframe(pd.DataFrame(rows), width="stretch", hide_index=True)
+        st.caption(
+            "By each run's last measurement. A finished run is also a model, run:NAME, and can be asked above."
+        )
 
 
 def _flat(finding: Finding) -> dict[str, Any]:
