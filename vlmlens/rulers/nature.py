@@ -1,8 +1,8 @@
 """Does a ruler measure how a model is wired, or what it uses? Asked of readings, not of definitions.
 
 A ruler *varies with the wiring* where trained models of different wirings differ by it more than seeds do, although
-another picture changes the answers of all of them alike. It *follows use* where it falls step by step as one model's use of
-the picture is turned down, and that by much.
+another picture changes the answers of all of them alike. It *follows use* where it falls step by step as one model's
+use of the picture is turned down, and that by much.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
