@@ -38,7 +38,7 @@ def told(at: AppTest) -> str:
 def test_it_opens_with_what_was_measured():
     at = start()
     said = told(at)
-    assert "changes their answers alike" in said
+    assert "Another picture changes the answers of" in said
     assert all(f"**{name}**, made for {ruler.nature}" in said for name, ruler in RULERS.items())
     assert len(at.get("vega_lite_chart")) == 2
     truth = next(frame.value for frame in at.dataframe if "blind" in frame.value)

@@ -1,8 +1,8 @@
 """Does a ruler measure how a model is wired, or what it uses? Asked of readings, not of definitions.
 
 A ruler *varies with the wiring* where trained models of different wirings differ by it more than seeds do, although
-knocking the picture out changes all of them alike. It *follows use* where it falls step by step as one model's use of
-the picture is turned down, and that by much.
+another picture changes the answers of all of them alike. It *follows use* where it falls step by step as one model's
+use of the picture is turned down, and that by much.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -58,9 +58,12 @@ class Nature:
 
 
 def alike(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """Trained models of the wirings whose use is alike: mean knock-out effects within ALIKE of the largest."""
+    """Trained models of the wirings whose use is alike: mean effects of another picture within ALIKE of the largest.
+
+    Not of a knock-out, which no training showed: what a model says then is its own.
+    """
     families = by_family(row for row in rows if row.group == "wiring")
-    means = {name: float(np.mean([row.effect["knockout"] for row in own])) for name, own in families.items()}
+    means = {name: float(np.mean([row.effect["donor"] for row in own])) for name, own in families.items()}
     most = max(means.values(), default=0.0)
     return tuple(row for name, own in families.items() if means[name] >= most - ALIKE for row in own)
 

@@ -77,16 +77,21 @@ def summary(rows: Sequence[Row]) -> str:
     if not rows:
         return "**No model has been measured yet.**"
     used = alike(rows)
-    effects = [float(np.mean([row.effect["knockout"] for row in own])) for own in by_family(used).values()]
+    ends = {
+        kind: _range(_ends([float(np.mean([row.effect[kind] for row in own])) for own in by_family(used).values()]))
+        for kind in ("donor", "knockout")
+    }
     means = {
         ruler: [float(np.mean(known)) for own in by_family(used).values() if (known := _known(own, ruler))]
         for ruler in RULERS
     }
-    spread = {ruler: (min(values), max(values)) for ruler, values in means.items() if len(values) > 1}
-    named = (
-        f"{len(effects)} wirings changes their answers alike" if len(effects) > 1 else "one wiring changes its answers"
+    spread = {ruler: _ends(values) for ruler, values in means.items() if len(values) > 1}
+    count = len(by_family(used))
+    named = f"{count} wirings alike" if count > 1 else "one wiring"
+    said = (
+        f"Another picture changes the answers of {named}, by {ends['donor']} bit; no picture at all, by "
+        f"{ends['knockout']} bit."
     )
-    said = f"Knocking the picture out of {named}, by {_range((min(effects), max(effects)))} bit."
     if not spread:
         return said
     widest = max(spread, key=lambda name: spread[name][1] - spread[name][0])
@@ -114,6 +119,10 @@ def beside(found: Measured) -> str:
 
 def _known(rows: Sequence[Row], ruler: str) -> list[float]:
     return [row.share(ruler) for row in rows if row.share(ruler) == row.share(ruler)]
+
+
+def _ends(values: Sequence[float]) -> tuple[float, float]:
+    return min(values), max(values)
 
 
 def _range(ends: tuple[float, float]) -> str:

@@ -52,10 +52,10 @@ def verdict(natures: Sequence[Nature]) -> str:
     parts = [
         f"{said}: **{', '.join(named[kind])}**"
         for kind, said in (
-            ("wiring", "Wiring, not use"),
-            ("use", "Use, not wiring"),
-            ("both", "Both at once"),
-            ("neither", "Neither clearly"),
+            ("wiring", "Wiring, without following use"),
+            ("use", "Use, with no difference between wirings shown"),
+            ("both", "Both"),
+            ("neither", "Neither is shown"),
             ("cannot say", "Not to be told from these models"),
         )
         if kind in named
