@@ -30,7 +30,7 @@ def quick(monkeypatch):
     from vlmlens.lab.pitfalls import hard_negatives
 
     few = pairs(40)
-    monkeypatch.setattr(hard_negatives, "pairs", lambda: few)
+    monkeypatch.setattr(hard_negatives, "pairs", lambda **_: few)
     return few
 
 
@@ -77,7 +77,7 @@ def test_the_default_lies_within_the_bounds_and_what_it_is_against_is_said(name)
     assert 0 <= remedy.low <= remedy.default <= remedy.high
     assert remedy.sentence.endswith(".")
     assert remedy.against
-    assert [remedy.plan, remedy.model, remedy.loss].count(None) == 2
+    assert [remedy.plan, remedy.model, remedy.loss].count(None) in (1, 2)  # a loss may refuse a plan
 
 
 @pytest.mark.parametrize("wiring", ["img2txt", "txt2img", "concat", "qformer", "perceiver"])
