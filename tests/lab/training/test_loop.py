@@ -285,6 +285,12 @@ def test_few_items_a_step_are_watched_more_rarely():
     assert every[-2:] == [25, 25]
 
 
+def test_a_short_run_is_measured_often_enough_for_a_curve():
+    for size in (16, 128, 1024):
+        for steps in (120, 300, 1400):
+            assert steps // interval_of(Plan("gated", batch=size, steps=steps)) >= 12
+
+
 def test_tokens_are_averages_of_their_patches():
     features = load_encoders()[0](held().pixels[:2])
     for side in (1, 2, 3, 6):
