@@ -1,6 +1,13 @@
 """Results in, Vega-Lite figures out, drawn by the page, a notebook or `export`. A figure computes nothing."""
 
-from vlmlens.charts.ablation import against_truth, conditions, shares, text_shares
+from vlmlens.charts.ablation import (
+    against_truth,
+    by_wiring,
+    conditions,
+    differences_to_published,
+    shares,
+    text_shares,
+)
 from vlmlens.charts.answers import answers
 from vlmlens.charts.budget import budget, contributions
 from vlmlens.charts.budget_difference import budget_difference
@@ -28,6 +35,7 @@ from vlmlens.charts.masks import mask, reached
 from vlmlens.charts.overlay import overlay
 from vlmlens.charts.paired import paired_answers
 from vlmlens.charts.patching import patching
+from vlmlens.charts.pitfalls import pitfall, remedy
 from vlmlens.charts.pointing import pointing
 from vlmlens.charts.positions import allocation, encodings, reach_lines, reach_plane
 from vlmlens.charts.queries import query_looks, query_use
@@ -64,6 +72,7 @@ __all__ = [
     "by_kind",
     "by_layer",
     "by_ruler",
+    "by_wiring",
     "caption",
     "causal",
     "conditions",
@@ -73,6 +82,7 @@ __all__ = [
     "controls",
     "curves",
     "differences",
+    "differences_to_published",
     "distances",
     "dose",
     "effects",
@@ -88,6 +98,7 @@ __all__ = [
     "overlay",
     "paired_answers",
     "patching",
+    "pitfall",
     "pointing",
     "query_looks",
     "query_use",
@@ -95,6 +106,7 @@ __all__ = [
     "reach_lines",
     "reach_plane",
     "reached",
+    "remedy",
     "ruler_against_effect",
     "scorecard",
     "shares",

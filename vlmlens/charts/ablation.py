@@ -163,11 +163,165 @@ def text_shares(values: Mapping[str, float], published: set[str]) -> Figure:
     return figure(body, told, 26 * len(names) + 80)
 
 
-WIRING_LOOKS = {"circle": "#E69F00", "square": "#0072B2", "diamond": "#009E73", "triangle-up": "#CC79A7"}
+WIRING_LOOKS = {  # shape: color, in the order of the wirings
+    "circle": "#E69F00",
+    "square": "#0072B2",
+    "diamond": "#009E73",
+    "triangle-up": "#CC79A7",
+    "cross": "#D55E00",
+    "triangle-down": "#56B4E9",
+    "triangle-right": "#999999",
+    "triangle-left": "#CC79A7",
+    "wedge": "#009E73",
+}
 
 
-def conditions(shares: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
-    """Image shares of wirings under conditions: a row a condition, a mark a trained model ([condition][wiring])."""
+def by_wiring(
+    values: Mapping[str, Sequence[float]],
+    what: str,
+    intervals: Mapping[str, tuple[float, float]],
+    most: float = 1.0,
+) -> Figure:
+    """One row a wiring: a dot a training seed, the mean and its interval; wirings without a number say n/a.
+
+    The axis ends at `most`; one that ends at 1 is a share or an accuracy.
+    """
+    names = list(values)
+    known = {name: [value for value in found if value == value] for name, found in values.items()}
+    axis = {"field": "value", "type": "quantitative", "title": what, "scale": {"domain": [0, most]}}
+    if most == 1:
+        axis["axis"] = {"values": [0, 0.25, 0.5, 0.75, 1], "format": ".0%"}
+    place = {
+        "field": "place",
+        "type": "ordinal",
+        "title": None,
+        "scale": {"domain": list(range(len(names)))},
+        "axis": {"labelExpr": f"{json.dumps(names)}[datum.value]", "grid": True},
+    }
+    dots = [(at, value) for at, name in enumerate(names) for value in known[name]]
+    means = [(at, sum(known[name]) / len(known[name])) for at, name in enumerate(names) if known[name]]
+    absent = [at for at, name in enumerate(names) if not known[name]]
+    ends = [(names.index(name), *each) for name, each in intervals.items() if known[name] and each[0] == each[0]]
+    layers = [
+        {
+            "data": rows(
+                place=[at for at, _, _ in ends],
+                low=[max(0.0, low) for _, low, _ in ends],
+                high=[min(most, high) for _, _, high in ends],
+            ),
+            "mark": {"type": "rule", "strokeWidth": 3, "color": QUIET},
+            "encoding": {"x": axis | {"field": "low"}, "x2": {"field": "high"}, "y": place},
+        },
+        {
+            "data": rows(place=[at for at, _ in means], value=[value for _, value in means]),
+            "mark": {"type": "point", "shape": LINE, "size": 240, "strokeWidth": 3, "color": BEFORE},
+            "encoding": {"x": axis, "y": place},
+        },
+        {
+            "data": rows(
+                place=[at for at, _ in dots], value=[value for _, value in dots], wiring=[names[at] for at, _ in dots]
+            ),
+            "mark": {"type": "point", "filled": True, "size": 80, "opacity": 0.85, "color": AFTER},
+            "encoding": {
+                "x": axis,
+                "y": place,
+                "tooltip": [
+                    {"field": "wiring", "type": "nominal"},
+                    {"field": "value", "type": "quantitative", "title": what, "format": ".3f"},
+                ],
+            },
+        },
+        {
+            "data": rows(place=absent, value=[0.0] * len(absent)),
+            "mark": {"type": "text", "text": "n/a", "align": "left", "dx": 6},
+            "encoding": {"x": axis, "y": place},
+        },
+    ]
+    told = f"{what}: " + "; ".join(
+        f"{name} {', '.join(f'{value:.2f}' for value in known[name]) or 'n/a'}" for name in names
+    )
+    return figure({"layer": layers}, told, 26 * len(names) + 56)
+
+
+def differences_to_published(
+    names: Sequence[str], found: Sequence[tuple[float, float, float]], effect: float
+) -> Figure:
+    """One row a reading: a difference of image shares with its interval, the published one as a dashed line."""
+    across = {
+        "field": "value",
+        "type": "quantitative",
+        "title": "img2txt less txt2img (blue: published)",
+        "scale": {"domain": [-1, 1]},
+    }
+    place = {
+        "field": "place",
+        "type": "ordinal",
+        "title": None,
+        "scale": {"domain": list(range(len(names)))},
+        "axis": {"labelExpr": f"{json.dumps(list(names))}[datum.value]", "grid": True, "labelLimit": 200},
+    }
+    known = [(at, *each) for at, each in enumerate(found) if each[0] == each[0]]
+    data = rows(
+        place=[row[0] for row in known],
+        value=[row[1] for row in known],
+        low=[max(-1.0, row[2]) for row in known],
+        high=[min(1.0, row[3]) for row in known],
+        reading=[names[row[0]] for row in known],
+    )
+    absent = [at for at, each in enumerate(found) if each[0] != each[0]]
+    layers = [
+        {
+            "data": rows(at=[0.0, effect], says=["no difference", "published"]),
+            "mark": {"type": "rule", "strokeDash": [3, 3], "strokeWidth": 2},
+            "encoding": {
+                "x": {"field": "at", "type": "quantitative"},
+                "color": {
+                    "field": "says",
+                    "type": "nominal",
+                    "legend": None,
+                    "scale": {"domain": ["no difference", "published"], "range": [QUIET, BEFORE]},
+                },
+            },
+        },
+        {
+            "data": data,
+            "mark": {"type": "rule", "strokeWidth": 3, "color": QUIET},
+            "encoding": {"x": across | {"field": "low"}, "x2": {"field": "high"}, "y": place},
+        },
+        {
+            "data": data,
+            "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1, "color": AFTER},
+            "encoding": {
+                "x": across,
+                "y": place,
+                "tooltip": [
+                    {"field": "reading", "type": "nominal"},
+                    {"field": "value", "type": "quantitative", "title": "difference", "format": "+.3f"},
+                    {"field": "low", "type": "quantitative", "format": "+.3f"},
+                    {"field": "high", "type": "quantitative", "format": "+.3f"},
+                ],
+            },
+        },
+        {
+            "data": rows(place=absent, value=[-0.97] * len(absent)),
+            "mark": {"type": "text", "text": "n/a", "align": "left"},
+            "encoding": {"x": across, "y": place},
+        },
+    ]
+    told = f"Differences of image shares, published {effect:+.3f}: " + "; ".join(
+        f"{name} {'n/a' if each[0] != each[0] else format(each[0], '+.3f')}"
+        for name, each in zip(names, found, strict=True)
+    )
+    return figure({"layer": layers}, told, 22 * len(names) + 60)
+
+
+def conditions(
+    shares: Mapping[str, Mapping[str, Sequence[float]]], what: str = "behavioral image share", most: float = 1.0
+) -> Figure:
+    """Wirings under conditions: a row a condition, a mark a trained model ([condition][wiring]).
+
+    The axis ends at `most`; one that ends at 1 is a share or an accuracy.
+    """
     names = list(shares)
     wirings = list(dict.fromkeys(wiring for found in shares.values() for wiring in found))
     marks = [
@@ -189,35 +343,36 @@ def conditions(shares: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
             "x": {
                 "field": "share",
                 "type": "quantitative",
-                "title": "behavioural image share",
-                "scale": {"domain": [0, 1]},
-                "axis": {"values": [0, 0.25, 0.5, 0.75, 1], "format": ".0%"},
+                "title": what,
+                "scale": {"domain": [0, most]},
+                "axis": {"values": [0, 0.25, 0.5, 0.75, 1], "format": ".0%"} if most == 1 else {},
             },
             "y": {
                 "field": "place",
                 "type": "ordinal",
                 "title": None,
+                "scale": {"domain": list(range(len(names)))},
                 "axis": {"labelExpr": f"{json.dumps(names)}[datum.value]", "grid": True},
             },
             "color": {
                 "field": "wiring",
                 "type": "nominal",
-                "scale": {"domain": wirings, "range": list(WIRING_LOOKS.values())},
+                "scale": {"domain": wirings, "range": list(WIRING_LOOKS.values())[: len(wirings)]},
             },
             "shape": {
                 "field": "wiring",
                 "type": "nominal",
-                "scale": {"domain": wirings, "range": list(WIRING_LOOKS)},
+                "scale": {"domain": wirings, "range": list(WIRING_LOOKS)[: len(wirings)]},
             },
             "tooltip": [
                 {"field": "condition", "type": "nominal"},
                 {"field": "wiring", "type": "nominal"},
-                {"field": "share", "type": "quantitative", "format": ".1%"},
+                {"field": "share", "type": "quantitative", "title": what, "format": ".3f"},
             ],
         },
     }
     known = {place: [value for at, _, value in marks if at == place] for place in range(len(names))}
-    told = "Behavioural image shares: " + "; ".join(
+    told = f"{what}: " + "; ".join(
         f"{names[place]} {min(values):.2f} to {max(values):.2f}" for place, values in known.items() if values
     )
     return figure(body, told, 34 * len(names) + 70)

@@ -123,7 +123,7 @@ def wiring_diagram(found: Diagram) -> Figure:
                 "encoding": {"x": across, "y": down, "text": {"field": "gate"}},
             }
         )
-    return figure({"layer": layers}, f"Wiring, read from the modules: {found.sentence()}", 70 + 74 * len(lanes))
+    return figure({"layer": layers}, f"Wiring, read from the modules: {found.sentence()}", 60 + 64 * len(lanes))
 
 
 def _line(width: float, color: str | None = None) -> Spec:

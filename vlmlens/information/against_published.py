@@ -34,6 +34,11 @@ class Comparison:
     why: str = ""  # there is no difference to tell
 
     @property
+    def name(self) -> str:
+        """The ruler, as it is spelt on screen."""
+        return self.ruler.replace("behaviour", "behavior")
+
+    @property
     def verdict(self) -> Verdict:
         """Confirmed: the published difference lies in the interval, and none does not. Contradicted: the other way."""
         if self.why:
@@ -43,7 +48,7 @@ class Comparison:
         return "cannot say" if self.low <= EFFECT <= self.high else "contradicted"
 
     def sentence(self) -> str:
-        where = f"{self.ruler}, {self.kind} questions, {self.point}"
+        where = f"{self.name}, {self.kind} questions, {self.point}"
         if self.why:
             return f"{where}: cannot say, {self.why}."
         return (
@@ -74,7 +79,7 @@ def told(found: Sequence[Comparison]) -> str:
             for word in ("confirmed", "same direction", "contradicted", "cannot say")
             if word in verdicts
         )
-        parts.append(f"by the {ruler} ruler {counts} of {len(own)} readings")
+        parts.append(f"by the {own[0].name} ruler {counts} of {len(own)} readings")
     return "; ".join(parts)
 
 

@@ -84,7 +84,7 @@ def _overview(measured: Measured, hidden: bool) -> None:
         pd.DataFrame(rows),
         width="stretch",
         hide_index=True,
-        height=36 * (len(rows) + 1),
+        height=35 * (len(rows) + 1) + 3,
         column_config={
             "trained": st.column_config.NumberColumn(format="%.0f %%", help=words.COST[1]),
             "parameters": st.column_config.NumberColumn(format="localized"),

@@ -1,10 +1,6 @@
 """Wirings: the fusion ablation by every ruler, beside the published one; measured beforehand, or again here."""
 
-import json
 from collections.abc import Iterator, Sequence
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +8,7 @@ import streamlit as st
 
 from vlmlens import charts
 from vlmlens.information.ablation import PUBLISHED, PUBLISHED_TEXT, Reading, ablate, order_probability, over_seeds
+from vlmlens.information.measured import ablation
 from vlmlens.lab.weights import SEEDS, LabName
 from vlmlens.progress import Progress
 from vlmlens.ui import pool
@@ -20,21 +17,12 @@ from vlmlens.ui.jobs import live
 from vlmlens.ui.look import chart, titled
 from vlmlens.ui.save import save_all
 
-LEAST_EFFECT = 0.02  # bits
-HOME = Path(__file__).resolve().parents[3] / "assets" / "information"
 MODELS = tuple(str(LabName(wiring, seed)) for seed in SEEDS for wiring in PUBLISHED)
 RULERS = {
     "representational": "what the states hold (PID of clusters)",
     "interventional": "what the input does, unique parts (exact PID)",
     "behaviour": "what the input does, all of it (changed answers)",
 }
-
-
-@cache
-def shipped(name: str) -> dict[str, Any]:
-    """A table that a committed script measured, with how and when."""
-    found: dict[str, Any] = json.loads((HOME / f"{name}.json").read_text())
-    return found
 
 
 def again(kind: str, progress: Progress) -> Iterator[list[Reading]]:
@@ -45,14 +33,14 @@ def again(kind: str, progress: Progress) -> Iterator[list[Reading]]:
 
 
 def draw() -> None:
-    table = shipped("ablation")
+    measured, command, date = ablation()
     left, rest = st.columns([1, 3], gap="large")
     with left:
         ruler = str(
             st.radio("Ruler", list(RULERS), captions=list(RULERS.values()), key="ablation-ruler", bind="query-params")
         )
         here = st.toggle("Measure again on this machine", key="ablation-live", help="Twelve models; some minutes.")
-        kinds = [kind for kind in dict.fromkeys(r["kind"] for r in table["readings"]) if kind != "any"]
+        kinds = [kind for kind in dict.fromkeys(r.kind for r in measured) if kind != "any"]
         asked = str(st.selectbox("Questions of the probe set", kinds, key="ablation-kind", bind="query-params"))
     with rest:
         if here:
@@ -63,9 +51,12 @@ def draw() -> None:
                 lambda found, ended: _show(found, ruler, asked, "measured here, now"),
             )
         else:
-            readings = [_read(row) for row in table["readings"]]
-            _show(readings, ruler, asked, f"measured by `{table['command']}` on {table['date']}")
-            _conditions()
+            _show(measured, ruler, asked, f"measured by `{command}` on {date}")
+            st.page_link(
+                "app_pages/fusion.py",
+                label="Where wirings do differ: half-trained, narrow, with few tokens",
+                query_params={"view": "Ablation"},
+            )
 
 
 def _show(readings: Sequence[Reading], ruler: str, kind: str, how: str) -> None:
@@ -145,63 +136,6 @@ def _by_point(chosen: Sequence[Reading], ruler: str) -> None:
     st.dataframe(pd.DataFrame(rows), width="stretch", hide_index=True)
 
 
-def _conditions() -> None:
-    """Where wirings do differ in behaviour, and where they do not."""
-    table = shipped("conditions")
-    kinds = list(table["rows"][0]["by_kind"])
-    st.markdown("**Where wirings differ in behaviour, and where they do not**")
-    kind = str(st.segmented_control("Questions", kinds, default="size", key="conditions-kind", required=True))
-    shares: dict[str, dict[str, list[float]]] = {}
-    for row in table["rows"]:
-        found = row["by_kind"][kind]
-        share = found["image_share"] if _acts(found) else float("nan")
-        shares.setdefault(row["condition"], {}).setdefault(row["wiring"], []).append(share)
-    known = {name: [x for values in by.values() for x in values if x == x] for name, by in shares.items()}
-    spread = {name: float(np.ptp(values)) for name, values in known.items() if len(values) > 1}
-    widest = max(spread, key=lambda name: spread[name])
-    st.markdown(
-        f"On {kind} questions the behavioural image shares of the four wirings lie within {spread['as shipped']:.3f} "
-        f"of each other as shipped; furthest apart are those of “{widest}”: {spread[widest]:.2f}. Where a kind of "
-        "question is learnt, wirings agree whatever else was done to them; they differ in how soon they learn it."
-    )
-    figure = charts.conditions(shares)
-    chart(figure)
-    steps = {name: found["steps"] for name, found in table["conditions"].items()}
-    frame = pd.DataFrame(
-        [
-            {
-                "condition": row["condition"],
-                "wiring": row["wiring"],
-                "seed": row["seed"],
-                "steps": row["steps"],
-                "accuracy": row["held_out"]["accuracy"],
-                "accuracy, blind": row["held_out"]["accuracy_blind"],
-                f"accuracy, {kind}": row["by_kind"][kind]["accuracy"],
-                "picture's effect, bits": row["by_kind"][kind]["image_effect"],
-                "question's effect, bits": row["by_kind"][kind]["question_effect"],
-                "image share": f"{row['by_kind'][kind]['image_share']:.3f}" if _acts(row["by_kind"][kind]) else "n/a",
-            }
-            for row in table["rows"]
-        ]
-    )
-    st.dataframe(frame, width="stretch", hide_index=True, height=240)
-    st.caption(
-        f"Image share: the mean change of the answers when the picture is another's, over that and the question's. "
-        f"Steps: {', '.join(f'{name} {count}' for name, count in steps.items())}. "
-        f"Measured by `{table['command']}` on {table['date']}."
-    )
-
-
-def _acts(found: dict[str, Any]) -> bool:
-    """Whether picture or question change the answers enough for a share of it to mean anything."""
-    return bool(max(found["image_effect"], found["question_effect"]) > LEAST_EFFECT)
-
-
 def _mean(values: Sequence[float]) -> str:
     known = [value for value in values if value == value]
     return f"{np.mean(known):.2f}" if known else "n/a"
-
-
-def _read(row: dict[str, Any]) -> Reading:
-    known: dict[str, Any] = {name: float("nan") if value is None else value for name, value in row.items()}
-    return Reading(**known)
