@@ -25,7 +25,7 @@ def opened(page: Page, url: str, **link: object) -> None:
 
 def step(page: Page) -> int:
     told = page.get_by_text(re.compile(r"step \d+ of 20000")).first
-    expect(told).to_be_visible(timeout=30_000)
+    expect(told).to_be_visible(timeout=60_000)
     return int(re.search(r"step (\d+) of", told.inner_text())[1])
 
 
