@@ -14,14 +14,18 @@ from vlmlens.lab.fusion import WIRINGS
 from vlmlens.lab.model import LabModel
 from vlmlens.lab.pitfalls import REMEDIES
 from vlmlens.lab.pitfalls.joining import joining, joins
+from vlmlens.lab.training.curve import Curve
+from vlmlens.lab.training.loop import Point
+from vlmlens.lab.training.watch import Measured
 from vlmlens.lab.weights import LabName, encoder_state, load_wiring
 from vlmlens.models.lab import LabVLM
 from vlmlens.pitfalls import DETECTORS, Evidence, detect, found
-from vlmlens.pitfalls.collapse import taken
+from vlmlens.pitfalls.collapse import of_traces, taken
 from vlmlens.pitfalls.edits import quieten, set_gate, tilt
 from vlmlens.pitfalls.encoder import cosines, mean_between, participation
 from vlmlens.pitfalls.evidence import Looked
 from vlmlens.pitfalls.finding import judged, over_rows
+from vlmlens.pitfalls.of_curve import of_curve
 from vlmlens.pitfalls.planted import PLANTERS, plant
 from vlmlens.pitfalls.sinks import _silenced
 from vlmlens.trace import Site
@@ -147,11 +151,13 @@ def test_a_silenced_key_speaks_again_also_after_an_error():
     linear = torch.nn.Linear(4, 4)
     states = torch.randn(1, 3, 4)
     plain = linear(states)
-    with pytest.raises(RuntimeError), _silenced(linear, 1):
+    with _silenced(linear, 1):
         silent = linear(states)
-        raise RuntimeError
     assert (silent[:, 1] == 0).all()
     assert torch.equal(silent[:, [0, 2]], plain[:, [0, 2]])
+    assert torch.equal(linear(states), plain)
+    with pytest.raises(RuntimeError), _silenced(linear, 1):
+        raise RuntimeError
     assert torch.equal(linear(states), plain)
 
 
@@ -195,3 +201,47 @@ def test_a_verdict_needs_its_whole_interval_on_one_side():
     assert judged((float("nan"), float("nan")), 0.05, ill_above=False) == "cannot tell"
     low, high = over_rows(np.array([0.2, 0.4, 0.6, 0.8]), 0)
     assert 0 <= low < 0.5 < high
+
+
+def test_a_collapse_is_seen_in_traces_alone():
+    vlm = LabVLM("planted", load_wiring(LabName("txt2img")))
+    scenes = PROBE.pictures[:4]
+    healthy = of_traces([vlm.inspect(scene, PROBE.questions[0]) for scene in scenes])
+    assert healthy.verdict == "not found"
+    _, _, link = next(joining(vlm.model.fusion))
+    with torch.no_grad():
+        link.attention.q_proj.weight.mul_(0.05)
+        link.attention.q_proj.bias.mul_(0.05)
+        tilt(link, 7, 15.0)
+    assert of_traces([vlm.inspect(scene, PROBE.questions[0]) for scene in scenes]).verdict == "found"
+    assert of_traces([vlm.inspect(scenes[0], PROBE.questions[0])]).verdict == "cannot tell"  # no interval
+
+
+def test_a_curve_tells_what_it_can():
+    measured = Measured(
+        n=256,
+        accuracy=0.9,
+        blind=0.4,
+        by_kind={},
+        image_effect=0.1,
+        question_effect=0.1,
+        image_share=0.5,
+        gradient_share=0.5,
+        gates=(None, (0.2, 0.1), None, (-0.3, 0.2)),
+        gradients={"new": 1.0, "projection": 1.0, "pretrained": 0.0},
+        layers=(1.0,) * 4,
+        last_cross=0.5,
+    )
+
+    def findings(**changes):
+        curve = Curve((Point(1, 1.0, 1.0, measured=replace(measured, **changes)),))
+        return {name: finding.verdict for name, finding in of_curve(curve)}
+
+    assert set(findings().values()) == {"not found"}
+    assert findings(blind=0.9)["vision ignored"] == "cannot tell"  # 256 items do not tell so small a margin
+    assert findings(accuracy=0.1, blind=0.4)["vision ignored"] == "found"
+    assert findings(last_cross=1e-6)["vanishing gradients"] == "found"
+    assert findings(last_cross=None)["vanishing gradients"] == "n/a"
+    assert findings(gates=(None, (0.001, 0.1)))["dead gates"] == "cannot tell"
+    assert findings(gates=(None,))["dead gates"] == "n/a"
+    assert {finding.verdict for _, finding in of_curve(Curve())} == {"n/a"}

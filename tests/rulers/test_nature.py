@@ -7,7 +7,7 @@ import pytest
 
 from vlmlens.errors import UserError
 from vlmlens.rulers import RULERS, Bench, Reading, lab_ensemble
-from vlmlens.rulers.nature import agreement, alike, between, nature, rank_correlation
+from vlmlens.rulers.nature import agreement, alike, between, concordance, nature, rank_correlation
 from vlmlens.rulers.subjects import subjects
 from vlmlens.rulers.table import Row, shipped
 from vlmlens.rulers.truth import TRUTHS, judge
@@ -66,6 +66,16 @@ def test_rank_correlation_equals_scipys():
     assert rank_correlation(x, y) == pytest.approx(spearmanr(x, y).statistic)
     assert rank_correlation(np.ones(5), y[:5]) == 0
     assert np.isnan(rank_correlation(x[:2], y[:2]))
+
+
+def test_concordance_counts_pairs():
+    x = np.array([0.0, 0.2, 0.5, 0.9])
+    assert concordance(x, x) == 1
+    assert concordance(x, -x) == -1
+    assert concordance(x, np.array([0.1, 0.4, 0.401, 0.399])) == 1  # what hardly differs is tied
+    assert concordance(x, np.array([0.0, 0.2, 0.1, 0.3])) == pytest.approx(4 / 6)  # five pairs agree, one does not
+    assert concordance(x, np.full(4, 0.5)) == 0
+    assert np.isnan(concordance(x[:1], x[:1]))
 
 
 def test_a_ruler_that_is_the_effect_agrees_in_every_draw():

@@ -35,6 +35,7 @@ from vlmlens.charts.masks import mask, reached
 from vlmlens.charts.overlay import overlay
 from vlmlens.charts.paired import paired_answers
 from vlmlens.charts.patching import patching
+from vlmlens.charts.pitfalls import pitfall, remedy
 from vlmlens.charts.pointing import pointing
 from vlmlens.charts.positions import allocation, encodings, reach_lines, reach_plane
 from vlmlens.charts.queries import query_looks, query_use
@@ -97,6 +98,7 @@ __all__ = [
     "overlay",
     "paired_answers",
     "patching",
+    "pitfall",
     "pointing",
     "query_looks",
     "query_use",
@@ -104,6 +106,7 @@ __all__ = [
     "reach_lines",
     "reach_plane",
     "reached",
+    "remedy",
     "ruler_against_effect",
     "scorecard",
     "shares",

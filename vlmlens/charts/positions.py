@@ -88,7 +88,7 @@ def reach_plane(found: Reach, row: int, column: int, title: str, scale: tuple[fl
                 "field": "score",
                 "type": "quantitative",
                 "title": title,
-                "legend": {"title": title, "gradientLength": 160},
+                "legend": {"orient": "right", "title": None, "gradientLength": 200},
                 "scale": {"domain": list(scale), "scheme": "redblue" if scale[0] < 0 else "viridis"},
             },
             "tooltip": [

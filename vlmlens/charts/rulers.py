@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vlmlens.charts.figure import QUIET, Figure, Spec, figure, rows
+from vlmlens.charts.figure import Figure, Spec, figure, rows
 
 YOURS = "yours"
 # Colour tells the family of a wiring, shape the wiring in it. Both are free on this axis: it has no sides to colour.
@@ -19,7 +19,7 @@ _SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross
 LOOKS = {
     name: (color, shape) for color, names in _FAMILIES.values() for name, shape in zip(names, _SHAPES, strict=False)
 }
-ROW, HEAD = 46, 110  # pixels
+ROW, MARK, HEAD = 46, 8, 110  # pixels: the least of a row, of a mark in it, of axis and legend
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def _look(names: Sequence[str]) -> tuple[Spec, Spec]:
         {
             "field": "look",
             "type": "nominal",
-            "legend": {"columns": 4, "symbolSize": 70, "labelLimit": 110},
+            "legend": {"columns": 3, "symbolSize": 70, "labelLimit": 110},
             "scale": {"domain": there, "range": [LOOKS[name][side] for name in there]},
         }
         for side in (0, 1)
@@ -101,7 +101,7 @@ def by_ruler(marks: Sequence[Mark], rulers: Sequence[str], absent: Mapping[str, 
             "x2": {"field": "high"},
             "y": place,
             "yOffset": beside,
-            "color": color | {"legend": None},
+            "color": color,
         },
     }
     dots = {
@@ -122,7 +122,7 @@ def by_ruler(marks: Sequence[Mark], rulers: Sequence[str], absent: Mapping[str, 
     told = "Image shares by ruler: " + "; ".join(
         f"{name} {min(shares):.2f} to {max(shares):.2f}" for name, shares in ranges if shares
     )
-    return figure({"data": data, "layer": layers}, told, ROW * len(rulers) + HEAD)
+    return figure({"data": data, "layer": layers}, told, max(ROW, MARK * len(looks) + 8) * len(rulers) + HEAD)
 
 
 def _lines(name: str) -> list[str]:
@@ -155,6 +155,7 @@ def ruler_against_effect(dots: Sequence[Dot], ruler: str, effect: str, end: floa
         "type": "quantitative",
         "title": effect,
         "scale": {"domain": [0, end]},
+        "axis": {"tickCount": 5},
     }
     tooltip = [
         {"field": "name", "type": "nominal", "title": "model"},
@@ -177,14 +178,9 @@ def ruler_against_effect(dots: Sequence[Dot], ruler: str, effect: str, end: floa
             "tooltip": tooltip,
         },
     }
-    diagonal = {
-        "data": {"values": [{"effect": 0, "share": 0}, {"effect": end, "share": 1}]},
-        "mark": {"type": "line", "color": QUIET, "strokeDash": [2, 4], "strokeWidth": 1},
-        "encoding": {"x": across, "y": _share("share", f"image share by {ruler}")},
-    }
     told = f"Image share by {ruler} against {effect}: " + "; ".join(
         f"{dot.name} {dot.share:.2f} at {dot.effect:.2f}" for dot in there
     )
     if gone:
         told += f"; without a share: {', '.join(dot.name for dot in gone)}"
-    return figure({"layer": [diagonal, points]}, told, 380)
+    return figure(points, told, 380)

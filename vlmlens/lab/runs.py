@@ -33,7 +33,7 @@ from vlmlens.lab.model import LabModel
 from vlmlens.lab.questions import ANSWERS
 from vlmlens.lab.scenes import HELD_OUT_PAIRS, Scene
 from vlmlens.lab.text import encode
-from vlmlens.lab.training.build import build, trainable_share
+from vlmlens.lab.training.build import build, effective, trainable_share
 from vlmlens.lab.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint, write
 from vlmlens.lab.training.curve import Curve, Pen, cut, read
 from vlmlens.lab.training.lock import is_locked, locked
@@ -221,9 +221,7 @@ def open_run(name: str) -> Run:
         found = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         return Run(name, Plan.from_dict(found["plan"]), str(found["created"]), folder)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(
-            f"The run {name} is damaged: its run.json cannot be read. Delete it, or train it anew."
-        ) from error
+        raise RunError(f"The run {name} is damaged: its run.json cannot be read; delete the run.") from error
 
 
 def start(name: str, plan: Plan) -> Run:
@@ -232,7 +230,7 @@ def start(name: str, plan: Plan) -> Run:
     Raises RunError for a name that is taken or is none, PlanError, or CheckpointError where nothing can be written.
     """
     folder = _free(name)
-    plan.check()
+    effective(plan.check())  # as its remedies will have it
     run = Run(name, plan, datetime.now(UTC).isoformat(timespec="microseconds"), folder)
     told = {"plan": plan.to_dict(), "created": run.created}
     try:

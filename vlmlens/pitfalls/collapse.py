@@ -1,9 +1,12 @@
 """Attention collapse: does one key take nearly all of every row?"""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from vlmlens.pitfalls.evidence import Evidence, Looked
 from vlmlens.pitfalls.finding import Detector, Finding, Verdict, judged, not_applicable, over_rows
+from vlmlens.trace import Site, Trace
 
 MOST = 0.9
 FEWEST_KEYS = 3  # that a row may look at; with fewer it has no choice
@@ -18,16 +21,36 @@ def taken(looked: Looked) -> float:
 
 
 def find(evidence: Evidence) -> Finding:
+    return over(evidence.looked, evidence.vlm.name, evidence.seed)
+
+
+def of_traces(traces: Sequence[Trace]) -> Finding:
+    """The same of traces of one model: of the rows that they kept, the question's where there are any."""
+    return over([_of_trace(trace) for trace in traces], traces[0].model, 0)
+
+
+def _of_trace(trace: Trace) -> Mapping[str, Looked]:
+    record = trace.record("question" if "question" in trace.rows else "last")
+    everyone = range(trace.length)
+    return {
+        place.label: Looked(Site(place.label, place.layer, place.kind, (), everyone, place.label), weights, seen)
+        for place, weights, seen in zip(trace.places, record.attention, record.visible, strict=True)
+        if place.kind != "readout" and weights.any()
+    }
+
+
+def over(items: Sequence[Mapping[str, Looked]], model: str, seed: int) -> Finding:
+    """What the attention of some items shows, each site name -> what it did. One item alone has no interval."""
     by_site: dict[str, list[float]] = {}
     labels = {}
-    for item in evidence.looked:
+    for item in items:
         for name, looked in item.items():
             if (value := taken(looked)) == value:
                 by_site.setdefault(name, []).append(value)
                 labels[name] = looked.site.label or name
     if not by_site:
-        return not_applicable(f"{evidence.vlm.name} has no attention with several rows and keys to choose among.")
-    intervals = {name: over_rows(np.array(values), evidence.seed, most=1.0) for name, values in by_site.items()}
+        return not_applicable(f"{model} has no attention with several rows and keys to choose among.")
+    intervals = {name: over_rows(np.array(values), seed, most=1.0) for name, values in by_site.items()}
     worst = max(by_site, key=lambda name: float(np.mean(by_site[name])))
     if any(judged(found, MOST, ill_above=True) == "found" for found in intervals.values()):
         verdict: Verdict = "found"
@@ -43,7 +66,7 @@ def find(evidence: Evidence) -> Finding:
         number,
         (low, high),
         len(by_site[worst]),
-        {"site": worst, "label": labels[worst], "by_site": {labels[n]: float(np.mean(v)) for n, v in by_site.items()}},
+        {"site": worst, "label": labels[worst], "rows": next(item[worst].shown for item in items if worst in item)},
     )
 
 

@@ -96,6 +96,7 @@ def set_gate(link: Link, value: float) -> None:
 def dull(model: LabModel, keep: float, noise: float, rng: np.random.Generator) -> None:
     """Give a model eyes to which pictures look more alike."""
     eyes = model.vision
+    assert isinstance(eyes, VisionEncoder)
     width = typical().shape[-1]
     eyes.__class__ = Dulled
     assert isinstance(eyes, Dulled)

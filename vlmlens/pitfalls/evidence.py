@@ -32,8 +32,14 @@ class Looked:
     site: Site
     attention: np.ndarray  # [head, row, key]
     visible: np.ndarray  # bool [row, key]
-    written: np.ndarray | None  # [row], norm of what attention adds to a row
-    stream: np.ndarray | None  # [row], norm of what it is added to
+    written: np.ndarray | None = None  # [row], norm of what attention adds to a row
+    stream: np.ndarray | None = None  # [row], norm of what it is added to
+
+    @property
+    def shown(self) -> list[list[float]]:
+        """Mean over heads, to be drawn: [row][key]."""
+        found: list[list[float]] = self.attention.mean(axis=0).astype(float).round(4).tolist()
+        return found
 
 
 @dataclass(frozen=True, eq=False)

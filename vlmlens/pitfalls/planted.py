@@ -24,7 +24,7 @@ from vlmlens.pitfalls.edits import dull, out_matrix, quieten, set_gate, shrink, 
 
 TRAINED = (
     *(LabName(kind, seed) for kind in ("img2txt", "txt2img", "concat", "bidirectional") for seed in (0, 1, 2)),
-    *(LabName(kind) for kind in ("gated", "qformer", "perceiver", "contrastive")),
+    *(LabName(kind) for kind in ("gated", "qformer", "perceiver")),
 )
 INTO_WORDS = ("txt2img", "gated", "qformer", "perceiver")  # all that they learn of the picture comes by attention
 JOINED = tuple(name for name in WIRINGS if name not in ("late", "contrastive"))

@@ -62,6 +62,7 @@ def find(evidence: Evidence) -> Finding:
             "site": name,
             "label": sites[name],
             "key": key,
+            "rows": evidence.looked[0][name].shown,
             "effect": float(tried[where].mean()) if where in tried else None,
         },
     )

@@ -27,9 +27,9 @@ class Effect:
 
 
 WORDS = {  # fields of an Effect, for people
-    "knockout": "change of the answer with the picture knocked out, bits",
-    "drop": "drop of the answer's probability with the picture knocked out",
-    "donor": "change of the answer with another picture, bits",
+    "knockout": "knock-out: change of the answer, bits",
+    "drop": "knock-out: drop of its probability",
+    "donor": "another picture: change of the answer, bits",
 }
 
 

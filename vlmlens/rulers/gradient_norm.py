@@ -22,7 +22,8 @@ RULER = Ruler(
     "picture's tokens, of the sum over picture and words. Mean over items.",
     r"$\frac{\sum_{t \in \text{image}} \lVert g_t\rVert}{\sum_{t \in \text{image}, \text{words}} \lVert g_t\rVert}$",
     "Simonyan et al. (ICLR 2014 workshop); L2 over a token as in Atanasova et al. (EMNLP 2020).",
-    "how far tokens really differ between pictures: a steep slope along which nothing ever varies counts in full.",
+    "how far tokens really differ between pictures: a steep slope along which nothing ever varies counts in full. It "
+    "has a unit, that of a state: a side whose states are small (word embeddings, often) has the steeper slopes.",
     "items",
     measure,
 )

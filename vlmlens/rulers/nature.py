@@ -17,7 +17,8 @@ from vlmlens.rulers.table import Row, by_family
 DRAWS = 2000
 LEVEL = 0.05
 MUCH = 0.1  # of a share: by less nothing is said to vary or to follow
-FOLLOWS = 0.8  # rank correlation with the effect, on every dial
+FOLLOWS = 0.8  # concordance with the effect, on every dial
+TIED = 0.02  # shares that lie closer than this are the same
 ALIKE = 0.1  # bits, between the most and the least affected wiring that still count as used alike
 
 Measures = Literal["wiring", "use", "both", "neither", "cannot say"]
@@ -30,7 +31,7 @@ class Nature:
     ruler: str
     spread: float  # between the means of the wirings whose use is alike; NaN where it has no share of two of them
     chance: float  # p of such differences were seeds dealt to wirings at random
-    correlations: Mapping[str, float]  # dial -> rank correlation with the knock-out's effect
+    concordances: Mapping[str, float]  # dial -> see `concordance`, with the knock-out's effect
     falls: Mapping[str, float]  # dial -> largest less smallest share on it
     wirings: int  # that were compared
 
@@ -42,8 +43,8 @@ class Nature:
     @property
     def follows(self) -> bool | None:
         """Use; None where no dial could be read."""
-        known = [(r, self.falls[dial]) for dial, r in self.correlations.items() if r == r]
-        return all(r >= FOLLOWS and fall >= MUCH for r, fall in known) if known else None
+        known = [(c, self.falls[dial]) for dial, c in self.concordances.items() if self.falls[dial] == self.falls[dial]]
+        return all(c >= FOLLOWS and fall >= MUCH for c, fall in known) if known else None
 
     @property
     def measures(self) -> Measures:
@@ -54,19 +55,6 @@ class Nature:
             (False, False): "neither",
         }
         return found.get((self.varies, self.follows), "cannot say")
-
-    @property
-    def words(self) -> str:
-        """Both findings with their numbers."""
-        if self.varies is None:
-            first = "no share of enough wirings"
-        else:
-            first = f"wirings {self.spread:.2f} apart (p = {self.chance:.3f})"
-        dials = ", ".join(
-            f"{dial} r = {'n/a' if r != r else f'{r:+.2f}'}, range {self.falls[dial]:.2f}"
-            for dial, r in self.correlations.items()
-        )
-        return f"{first}; {dials or 'no dial was read'}"
 
 
 def alike(rows: Iterable[Row]) -> tuple[Row, ...]:
@@ -82,13 +70,14 @@ def nature(ruler: str, rows: Sequence[Row]) -> Nature:
     trained = [row for row in alike(rows) if row.share(ruler) == row.share(ruler)]
     groups = [np.array([row.share(ruler) for row in own]) for own in by_family(trained).values()]
     spread, chance = between(groups)
-    correlations, falls = {}, {}
+    concordances, falls = {}, {}
     for dial, own in by_family(row for row in rows if row.group == "graded").items():
-        pairs = [(row.effect["knockout"], row.share(ruler)) for row in own if row.share(ruler) == row.share(ruler)]
-        x, y = np.array(pairs).T if pairs else np.zeros((2, 0))
-        correlations[dial] = rank_correlation(x, y)
+        read = [(row.effect["knockout"], row.readings[ruler]) for row in own if row.share(ruler) == row.share(ruler)]
+        x, y = np.array([effect for effect, _ in read]), np.array([reading.share for _, reading in read])
+        half = np.nan_to_num(np.array([(reading.high - reading.low) / 2 for _, reading in read]))
+        concordances[dial] = concordance(x, y, half)
         falls[dial] = float(np.ptp(y)) if len(y) else float("nan")
-    return Nature(ruler, spread, chance, correlations, falls, len(groups))
+    return Nature(ruler, spread, chance, concordances, falls, len(groups))
 
 
 def between(groups: Sequence[np.ndarray]) -> tuple[float, float]:
@@ -107,6 +96,22 @@ def between(groups: Sequence[np.ndarray]) -> tuple[float, float]:
     dealt = np.stack([values, *(rng.permutation(values) for _ in range(DRAWS))])
     explained = (np.add.reduceat(dealt, starts, axis=1) ** 2 / sizes).sum(axis=1)
     return spread, float((1 + np.count_nonzero(explained[1:] >= explained[0] - 1e-12)) / (1 + DRAWS))
+
+
+def concordance(x: np.ndarray, y: np.ndarray, half: np.ndarray | None = None) -> float:
+    """Goodman and Kruskal's gamma (1954): of the pairs in which both sides differ, how many agree less disagree.
+
+    1 where y never moves against x, 0 where it does not move, NaN for fewer than two values. Pairs whose y cannot be
+    told apart are left out: they differ by less than TIED, or by less than their intervals, `half` as wide as they are.
+    """
+    if len(x) < 2:
+        return float("nan")
+    first, second = x[:, None] - x[None], y[:, None] - y[None]
+    half = np.zeros(len(y)) if half is None else half
+    apart = np.abs(second) >= np.maximum(TIED, np.hypot(half[:, None], half[None]))
+    counted = np.sign(first) * np.sign(second) * apart
+    told = np.abs(counted).sum()
+    return float(counted.sum() / told) if told else 0.0
 
 
 def rank_correlation(x: np.ndarray, y: np.ndarray) -> float:

@@ -20,6 +20,7 @@ IMPOSSIBLE = [
     ({"width": 0}, "width"),
     ({"width": 18}, "take 16"),
     ({"width": 10**9}, "width"),
+    ({"positions": "interleaved"}, "Take another width"),
     ({"side": 4}, "6"),
     ({"latents": 3}, "latents"),
     ({"wiring": "qformer", "latents": 0}, "not 0"),
@@ -41,7 +42,7 @@ IMPOSSIBLE = [
 @pytest.mark.parametrize(("change", "told"), IMPOSSIBLE, ids=[f"{c}" for c, _ in IMPOSSIBLE])
 def test_what_cannot_be_is_refused_in_a_sentence_that_names_it(change, told):
     with pytest.raises(PlanError) as refused:
-        replace(Plan("txt2img"), **change).check()
+        replace(Plan("txt2img", width=16), **change).check()
     said = str(refused.value)
     assert told in said
     assert said.endswith(".")

@@ -12,7 +12,7 @@ import torch
 
 from vlmlens.lab.model import LabModel
 from vlmlens.lab.pitfalls.entropy import row_entropy
-from vlmlens.lab.pitfalls.joining import joining
+from vlmlens.lab.pitfalls.joining import asking, joining
 from vlmlens.lab.pitfalls.remedy import Step
 from vlmlens.lab.questions import all_questions
 from vlmlens.lab.sites import sites_of
@@ -153,8 +153,6 @@ def figures(model: LabModel, measured: Measured) -> dict[str, float]:
 
 def largest(step: Step) -> float:
     """Mean over rows and heads of the largest weight of the joining attention; padding does not count."""
-    from vlmlens.lab.pitfalls.joining import asking
-
     found = []
     for name, _, link in joining(step.model.fusion):
         top = step.attention[name].amax(-1)  # [item, head, query]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vlmlens.lab.draw import render_batch
+from vlmlens.lab.eyes import LocalEyes
 from vlmlens.lab.model import averaged
 from vlmlens.lab.pitfalls.contrast import fits, own_first
 from vlmlens.lab.pitfalls.remedy import Remedy, Step
@@ -16,7 +17,8 @@ from vlmlens.lab.questions import ANSWERS, all_questions
 from vlmlens.lab.sample import Item, take
 from vlmlens.lab.scenes import CELLS, COLORS, HELD_OUT_PAIRS, SHAPES, SIZES, Scene, split_of
 from vlmlens.lab.text import encode
-from vlmlens.lab.weights import load_encoders
+from vlmlens.lab.training.plan import Plan, PlanError
+from vlmlens.lab.weights import load_encoders, load_eyes
 
 PAIRS = 1500  # drawn once
 AT_ONCE = 64  # of them in a step
@@ -63,9 +65,9 @@ def drawn(count: int, seed: int = 0) -> list[tuple[Item, Item]]:
 
 
 @cache
-def pairs(count: int = PAIRS, seed: int = 0) -> Pairs:
-    """The same with features, by the shipped eyes."""
-    vision, _ = load_encoders()
+def pairs(count: int = PAIRS, seed: int = 0, local: bool = False) -> Pairs:
+    """The same with features, by the shipped eyes, or by local ones."""
+    vision = load_eyes() if local else load_encoders()[0]
     items = drawn(count, seed)
     index = {question: i for i, question in enumerate(all_questions())}
     ids = encode([question.text for question in all_questions()])
@@ -94,9 +96,18 @@ def chosen(step: Step, total: int) -> Tensor:
     return torch.randperm(total, generator=torch.Generator().manual_seed(seed))[:AT_ONCE]
 
 
+def frozen(asked: Plan, strength: float) -> Plan:
+    """The plan itself. Raises PlanError where the encoders learn: the pairs are encoded once."""
+    if strength > 0 and asked.rate_pretrained > 0:
+        raise PlanError(
+            "hard negatives are encoded once, by frozen encoders; set rate_pretrained to 0, or leave them out."
+        )
+    return asked
+
+
 def loss(step: Step, strength: float) -> Tensor:
     """strength x InfoNCE, each answer's own scene against the other of its pair; both ways."""
-    data = pairs()
+    data = pairs(local=isinstance(step.model.vision, LocalEyes))
     index = chosen(step, len(data.ids))
     words, mask = step.model.words(data.ids[index])
     logits = [
@@ -117,5 +128,6 @@ REMEDY = Remedy(
     low=0.0,
     high=5.0,
     default=0.5,
+    plan=frozen,
     loss=loss,
 )

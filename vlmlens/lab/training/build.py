@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -11,7 +11,7 @@ from torch import nn
 from vlmlens.lab.model import LabModel
 from vlmlens.lab.training.plan import Plan
 from vlmlens.lab.training.schedule import GROUPS, Group, highest
-from vlmlens.lab.weights import encoder_state
+from vlmlens.lab.weights import encoder_state, local_state
 
 if TYPE_CHECKING:
     from vlmlens.lab.pitfalls import Remedy
@@ -29,11 +29,14 @@ def seeded(*seed: int) -> Iterator[None]:
 
 
 def build(plan: Plan) -> LabModel:
-    """The model of a plan: shared encoders, the rest as its seed makes it. Gradients only where it is to learn."""
+    """The model of a plan: shared encoders, the rest as its seed makes it. Gradients only where it is to learn.
+
+    Positions other than learned come with local eyes, so that nothing else knows where things are.
+    """
     how = effective(plan)
     with seeded(plan.seed):
         model = make(how)
-    model.load_state_dict(encoder_state(), strict=False)
+    model.load_state_dict(encoder_state() if see_places(how) else local_state(), strict=False)
     for name, strength in plan.remedies:
         change = remedies()[name].model
         if change is not None:
@@ -57,8 +60,12 @@ def effective(plan: Plan) -> Plan:
 
 def make(plan: Plan) -> LabModel:
     """The modules of a plan, with random weights."""
-    more: dict[str, Any] = {} if plan.positions == "learned" else {"positions": plan.positions}
-    return LabModel(plan.wiring, plan.width, plan.latents, side=plan.side, **more)
+    return LabModel(plan.wiring, plan.width, plan.latents, plan.side, plan.positions)
+
+
+def see_places(plan: Plan) -> bool:
+    """Whether its eyes are those of the shipped models, which know where a patch is; else local ones (see LabModel)."""
+    return plan.positions == "learned"
 
 
 def group_of(name: str) -> Group:

@@ -16,11 +16,13 @@ import torch
 from torch import Tensor
 
 from vlmlens.lab.draw import render_batch
+from vlmlens.lab.eyes import LocalEyes
 from vlmlens.lab.questions import ANSWERS, KINDS, all_questions
 from vlmlens.lab.sample import Item, items
+from vlmlens.lab.training.build import see_places
 from vlmlens.lab.training.plan import Plan
 from vlmlens.lab.vision import VisionEncoder
-from vlmlens.lab.weights import load_encoders
+from vlmlens.lab.weights import load_encoders, load_eyes
 from vlmlens.progress import Progress
 
 BLOCK = 256  # items that are drawn and encoded together; always these, so that rounding is always the same
@@ -145,20 +147,21 @@ _kept_items: Kept[tuple[Item, ...]] = Kept(MOST_BLOCKS, lambda _: 1)
 
 
 @cache
-def _eyes() -> VisionEncoder:
-    return load_encoders()[0]
+def _eyes(places: bool) -> VisionEncoder | LocalEyes:
+    return load_encoders()[0] if places else load_eyes()
 
 
 def _features(plan: Plan, number: int) -> Batch:
     """A block as the shared frozen encoder sees it."""
+    places = see_places(plan)
 
     def make() -> Batch:
         own = drawn(plan, number)
         with torch.no_grad():
-            image = _eyes()(torch.from_numpy(render_batch([item.scene for item in own]))).half()
+            image = _eyes(places)(torch.from_numpy(render_batch([item.scene for item in own]))).half()
         return Batch(image, *ids_of(own))
 
-    return _kept_features.get((plan.prior, plan.seed, odds(plan.mix), number), make)
+    return _kept_features.get((places, plan.prior, plan.seed, odds(plan.mix), number), make)
 
 
 def _pixels(plan: Plan, number: int, own: np.ndarray) -> Batch:

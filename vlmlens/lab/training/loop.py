@@ -123,7 +123,7 @@ class Trainer:
             self.whole = True
             measured = None if gradients is None else self.watcher.measure(gradients)
         self.seconds += time.monotonic() - began
-        return Point(self.step, float(loss.detach()), self.seconds, float(added), measured)
+        return Point(self.step, float(loss.detach()), self.seconds, float(added.detach()), measured)
 
     def losses(self, data: Batch) -> tuple[Tensor, Tensor]:
         """Cross-entropy of a batch, and what remedies add to it."""

@@ -72,6 +72,8 @@ class Plan:
             self.width % HEADS > 0,
             f"width {self.width} cannot be shared among {HEADS} heads; take {max(HEADS, self.width // HEADS * HEADS)}.",
         )
+        problem = POSITIONS[self.positions].problem(self.width // HEADS)
+        refuse(bool(problem), f"{problem} Take another width, or other positions.")
         refuse(SIDE % self.side > 0, f"{SIDE} patches a side cannot be pooled to {self.side}; take 1, 2, 3 or {SIDE}.")
         if self.latents is not None:
             refuse(not WIRINGS[self.wiring].latents, f"{self.wiring} has no learned queries; leave latents out.")

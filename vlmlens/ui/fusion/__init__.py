@@ -1,6 +1,6 @@
 """The Fusion page: views on how picture and words are joined, one file each, found in `VIEWS`."""
 
-from vlmlens.ui.fusion import ablation, beside, gallery, masks, positions, qformer, rulers, train
+from vlmlens.ui.fusion import ablation, beside, gallery, masks, pitfalls, positions, qformer, rulers, train
 from vlmlens.ui.request import asked
 from vlmlens.ui.views import View, named
 from vlmlens.ui.views import show as show_views
@@ -19,6 +19,7 @@ VIEWS = named(
         View("Masks", "Who may look at whom?", masks.draw),
         View("Q-Former", "What do learned queries look at, and what does aligning them first buy?", qformer.draw),
         View("Train", "What does a wiring learn, how soon, and does it look?", train.draw),
+        View("Pitfalls", "What has gone wrong in this model, and what helps?", pitfalls.draw),
     )
 )
 
