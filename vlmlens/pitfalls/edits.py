@@ -82,7 +82,8 @@ def out_matrix(link: Link) -> Tensor:
     """The matrix by which attention writes, behind its gate if it has one."""
     projection = link.attention.out_proj
     if link.look.gated:
-        found: Tensor = projection.parametrizations.weight.original  # type: ignore[union-attr]
+        found = projection.parametrizations.weight.original  # type: ignore[union-attr]
+        assert isinstance(found, Tensor)
         return found
     return projection.weight
 

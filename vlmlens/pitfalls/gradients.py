@@ -16,6 +16,8 @@ from vlmlens.pitfalls.finding import Detector, Finding, judged, not_applicable, 
 LEAST = 1e-4
 BATCHES = 6
 NOTHING = 1e-12  # ratios below are this
+BESIDE = "The gradient at the attention that joins picture and words is {} that of all other weights"
+DEPTH = "The gradient at the first layer of the attention that joins picture and words is {} that at its last"
 
 
 def grouped(model: LabModel) -> tuple[dict[int, list[nn.Parameter]], list[nn.Parameter]]:
@@ -71,17 +73,16 @@ def find(evidence: Evidence) -> Finding:
     order = sorted(batches[0][0])
     by_layer = np.array([[found[layer] for layer in order] for found, _ in batches])  # [batch, layer]
     rest = np.array([other for _, other in batches])
-    ratios = {"the rest": _ratio(np.sqrt((by_layer**2).mean(axis=1)), rest)}
+    ratios = {BESIDE: _ratio(np.sqrt((by_layer**2).mean(axis=1)), rest)}
     if len(order) > 1:
-        ratios["its last layer, at the first,"] = _ratio(by_layer[:, 0], by_layer[:, -1])
+        ratios[DEPTH] = _ratio(by_layer[:, 0], by_layer[:, -1])
     logs = {name: np.log10(found) for name, found in ratios.items()}
     worst = min(logs, key=lambda name: float(logs[name].mean()))
     low, high = (float(10**end) for end in over_rows(logs[worst], evidence.seed, least=-np.inf))
     number = float(10 ** logs[worst].mean())
     return Finding(
         judged((low, high), LEAST, ill_above=False),
-        f"The gradient at the attention that joins is {number:.2g} times that of {worst.rstrip(',')} "
-        f"(95 % interval {low:.2g} to {high:.2g}).",
+        f"{worst.format(f'{number:.2g} times')} (95 % interval {low:.2g} to {high:.2g}).",
         number,
         (low, high),
         BATCHES,

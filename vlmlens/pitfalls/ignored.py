@@ -30,13 +30,18 @@ def find(evidence: Evidence) -> Finding:
     low, high = interval(draws)
     return Finding(
         judged((low, high), MARGIN, ill_above=False),
-        f"The own picture saves {gain.mean():.2f} bit a question against another one (95 % interval {low:.2f} to "
-        f"{high:.2f}); with it {right:.0%} of the answers are right, with another {blind:.0%}.",
+        f"The own picture saves {_told(gain.mean())} bit a question against another one (95 % interval {_told(low)} to "
+        f"{_told(high)}); with it {right:.0%} of the answers are right, with another {blind:.0%}.",
         float(gain.mean()),
         (low, high),
         pictures * questions,
         {"right": float(right), "blind": float(blind), "own": float(own.mean()), "donors": float(donors.mean())},
     )
+
+
+def _told(bits: float) -> str:
+    """Without the sign that rounding leaves on a zero."""
+    return f"{round(float(bits), 2) + 0.0:.2f}"
 
 
 DETECTOR = Detector(

@@ -79,7 +79,8 @@ def _cards(findings: Findings, model: str, seed: int, ended: bool) -> None:
     unsure = [name for name, finding in findings if finding.verdict == "cannot tell"]
     silent = [name for name, finding in findings if finding.verdict == "n/a"]
     asked_for = len(findings) - len(silent)
-    told = f"{model} has {' and '.join(ill)}" if ill else f"{model} has none of the {asked_for} pitfalls looked for"
+    clear = asked_for - len(ill) - len(unsure)
+    told = f"{model} has {' and '.join(ill)}" if ill else f"{model} has none of {clear} pitfalls"
     told += f"; of {' and '.join(unsure)} it cannot be told" if unsure else ""
     told += f" ({asked_for} looked for)" if ill else ""
     if not ended:
@@ -136,9 +137,7 @@ def _runs() -> None:
                 row = {"run": run.name, "state": run.state, "steps": step, "pitfall": name}
                 rows.append(row | {"verdict": f"{shape} {word}", "what it says": finding.sentence})
         st.dataframe(pd.DataFrame(rows), width="stretch", hide_index=True)
-        st.caption(
-            "By each run's last measurement. A finished run is also a model, run:NAME, and can be asked above."
-        )
+        st.caption("By each run's last measurement. A finished run is also a model, run:NAME, and can be asked above.")
 
 
 def _flat(finding: Finding) -> dict[str, Any]:
