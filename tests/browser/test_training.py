@@ -8,6 +8,9 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Page, expect
 
+from vlmlens.lab import runs
+from vlmlens.lab.training import Plan
+
 ROOT = Path(__file__).resolve().parents[2]
 LONG = {"train-steps": 20000, "train-width": 16, "train-batch": 16, "train-pool": 256, "train-side": 1}
 
