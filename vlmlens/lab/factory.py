@@ -83,6 +83,7 @@ def make_eyes(report: Report = print) -> None:
 def make(name: LabName, pool: Pool, vision: Any, text: Any, report: Report = print) -> None:
     """Train, save and measure one model."""
     began = time.monotonic()
+    curve: list[dict[str, float]] = []
     if name.kind == "llava":
         from vlmlens.lab.llava import RECIPE, make_processor, train_llava
 
@@ -92,9 +93,9 @@ def make(name: LabName, pool: Pool, vision: Any, text: Any, report: Report = pri
         make_processor().save_pretrained(name.path)
         recipe = RECIPE
     else:
-        save_wiring(name, train_wiring(name.kind, name.seed, pool, vision, text, report=report))
+        save_wiring(name, train_wiring(name.kind, name.seed, pool, vision, text, report=report, curve=curve))
         recipe = wiring_recipe(name.kind)
-    write_card(name, {**how(name, recipe), "seconds": round(time.monotonic() - began)})
+    write_card(name, {**how(name, recipe), "seconds": round(time.monotonic() - began), "curve": curve})
     report(f"{name} trained; measure it with `vlmlens train {name} --card`")
 
 

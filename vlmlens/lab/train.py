@@ -52,6 +52,7 @@ def wiring_recipe(name: str) -> Recipe:
 # everything else stands on finding the thing that is asked about.
 EMPHASIS = {"color": 0.5, "shape": 0.5, "size": 0.5, "exist": 1.0, "where": 1.5, "count": 2.0, "relation": 3.0}
 EVENLY = 0.3  # of the steps
+GATED = ("attention", "feed-forward")  # what the two gates of a gated look multiply
 
 
 def batches(size: int, recipe: Recipe, seed: int, odds: np.ndarray | None = None) -> Iterator[np.ndarray]:
@@ -77,8 +78,9 @@ def optimise(
     report: Report,
     name: str,
     odds: np.ndarray | None = None,
+    seen: Callable[[int, float], None] | None = None,
 ) -> None:
-    """AdamW under a one-cycle schedule; `loss_of` takes the indices of a batch."""
+    """AdamW under a one-cycle schedule; `loss_of` takes the indices of a batch, `seen` step and loss now and then."""
     optimiser = torch.optim.AdamW(parameters, lr=recipe.rate, weight_decay=recipe.decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.rate, total_steps=recipe.steps, pct_start=0.1)
     began = time.monotonic()
@@ -91,6 +93,8 @@ def optimise(
         schedule.step()
         if step % 100 == 0 or step == recipe.steps:
             report(f"{name}: step {step} of {recipe.steps}, loss {loss.item():.3f}, {time.monotonic() - began:.0f} s")
+            if seen is not None:
+                seen(step, loss.item())
 
 
 def attributes(scenes: Sequence[Scene]) -> Tensor:
@@ -199,8 +203,12 @@ def train_wiring(
     recipe: Recipe | None = None,
     report: Report = print,
     width: int = WIDTH,
+    curve: list[dict[str, float]] | None = None,
 ) -> LabModel:
-    """Fusion and readout of one wiring over frozen encoders, by its own recipe unless another is given."""
+    """Fusion and readout of one wiring over frozen encoders, by its own recipe unless another is given.
+
+    `curve` is filled with the batch's loss every 100 steps and, where there are any, the gates: the tanh of each.
+    """
     recipe = recipe or wiring_recipe(name)
     torch.manual_seed(seed)
     model = LabModel(name, width)
@@ -215,9 +223,18 @@ def train_wiring(
         logits = model.fuse(pool.image[index].float(), words[which], ids[which] != PAD)
         return F.cross_entropy(logits, pool.answer[index])
 
+    def seen(step: int, loss: float) -> None:
+        if curve is None:
+            return
+        point: dict[str, float] = {"step": step, "loss": round(loss, 4)}
+        for number, layer in enumerate(model.fusion.links(), start=1):
+            for gates in filter(None, (link.gates() for link in layer)):
+                point |= {f"{of}, layer {number}": round(float(gate), 4) for of, gate in zip(GATED, gates, strict=True)}
+        curve.append(point)
+
     odds = None
     if recipe.emphasis:
         odds = np.array([EMPHASIS[question.kind] for question in all_questions()])[pool.question.numpy()]
         odds /= odds.sum()
-    optimise(trained, recipe, len(pool.answer), seed, loss_of, report, f"lab:{name}@{seed}", odds)
+    optimise(trained, recipe, len(pool.answer), seed, loss_of, report, f"lab:{name}@{seed}", odds, seen)
     return model.eval()

@@ -1,4 +1,4 @@
-"""Gallery: how a wiring came to be: the gates that training opened, the curves of runs on this machine."""
+"""Gallery: how a wiring came to be: its loss and its gates over training."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,14 @@ import streamlit as st
 
 from vlmlens import charts
 from vlmlens.lab import runs
+from vlmlens.lab.cards import Card, cards
 from vlmlens.lab.diagram import Diagram
 from vlmlens.lab.fusion import WIRINGS
 from vlmlens.ui.fusion import gallery_words as words
 from vlmlens.ui.fusion import known
 from vlmlens.ui.look import chart, titled
 
-MOST = 5  # runs in one chart
+MOST = 6  # lines in one chart
 
 
 def gates(wiring: str, found: Diagram, seeds: Sequence[int]) -> None:
@@ -39,17 +40,45 @@ def gates(wiring: str, found: Diagram, seeds: Sequence[int]) -> None:
 
 
 def curve(wiring: str) -> None:
-    """The loss of runs of this wiring that were made here."""
-    mine = [(run, run.curve()) for run in runs.every() if run.plan.wiring == wiring]
-    mine = [(run, points) for run, points in mine if points.points][:MOST]
-    if not mine:
-        titled("Training curve: **n/a**, no run of this wiring was recorded here.", words.CURVE)
+    """The loss while the shipped weights were trained, and of runs of this wiring that were made here."""
+    lines = [
+        charts.Line(f"seed {card.seed}", *_steps(card, "loss")) for card in cards(wiring).cards if len(card.curve) > 1
+    ]
+    ends = [f"{line.name} {line.values[-1]:.3f} nats after {line.steps[-1]} steps" for line in lines]
+    for run in runs.every():
+        if run.plan.wiring == wiring and len(lines) < MOST and (smooth := run.curve().smooth()):
+            lines.append(charts.Line(f"run:{run.name}", [step for step, _ in smooth], [loss for _, loss in smooth]))
+            ends.append(f"run:{run.name} {smooth[-1][1]:.3f} nats after {smooth[-1][0]} steps")
+    if not lines:
+        titled("Training curve: **n/a**, none was recorded for this wiring.", words.CURVE)
         st.caption(f"`vlmlens train --wiring {wiring}` records one, and so does the Train view.")
         return
-    lines, ends = [], []
-    for run, points in mine:
-        smooth = points.smooth()
-        lines.append(charts.Line(run.name, [step for step, _ in smooth], [loss for _, loss in smooth]))
-        ends.append(f"run:{run.name} {smooth[-1][1]:.3f} nats after {smooth[-1][0]} steps")
-    titled(f"Training curves recorded here: {'; '.join(ends)}.", words.CURVE)
-    chart(charts.training("loss", lines, max(run.plan.steps for run, _ in mine)))
+    titled(f"Training ended at a loss of: {'; '.join(ends)}.", words.CURVE)
+    chart(charts.training("loss", lines, max(line.steps[-1] for line in lines)))
+
+
+def opening(wiring: str) -> None:
+    """The gates of attention over training, by layer and seed, where they were recorded."""
+    layers = [n for n, looks in enumerate(WIRINGS[wiring].layers, start=1) if any(look.gated for look in looks)]
+    lines = [
+        charts.Line(f"layer {layer}, seed {card.seed}", steps, [abs(value) for value in values])
+        for card in cards(wiring).cards
+        for layer in layers
+        for steps, values in [_steps(card, f"attention, layer {layer}")]
+        if len(steps) > 1
+    ][:MOST]
+    if not lines:
+        return
+    first = lines[0]
+    half = next(step for step, value in zip(first.steps, first.values, strict=True) if 2 * value >= first.values[-1])
+    titled(
+        f"The gate of {first.name} was half as open as at the end after {half} of {first.steps[-1]} steps.",
+        words.OPENING,
+    )
+    chart(charts.training("gates", lines, max(line.steps[-1] for line in lines)))
+
+
+def _steps(card: Card, name: str) -> tuple[list[int], list[float]]:
+    """The recorded steps at which a quantity was kept, and its values."""
+    kept = [point for point in card.curve if name in point]
+    return [int(point["step"]) for point in kept], [point[name] for point in kept]
