@@ -82,7 +82,13 @@ def test_a_run_survives_reload_and_page_change_stops_and_goes_on(lab, page, new_
     expect(other.get_by_text(at)).to_be_visible(timeout=60_000)  # it is told there, too
 
     page.get_by_role("button", name="Resume").click()
-    assert step(page) > int(re.search(r"step (\d+)", at)[1])
+    expect(page.get_by_role("button", name="Stop")).to_be_visible(timeout=60_000)
+    for _ in range(60):
+        if step(page) > int(re.search(r"step (\d+)", at)[1]):
+            break
+        page.wait_for_timeout(500)
+    else:
+        raise AssertionError("it never went on")
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_role("button", name="Resume")).to_be_visible(timeout=30_000)
 
