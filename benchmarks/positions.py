@@ -27,9 +27,8 @@ from torch.nn import functional as F
 
 import vlmlens
 from vlmlens.lab.boards import KINDS, Board, BoardItem, board_items, render_board
-from vlmlens.lab.eyes import by_cell
 from vlmlens.lab.fusion.wiring import IMAGE
-from vlmlens.lab.model import LabModel
+from vlmlens.lab.model import LabModel, averaged
 from vlmlens.lab.positions import BASE, POSITIONS, stretched
 from vlmlens.lab.questions import ANSWERS, all_questions
 from vlmlens.lab.sample import take
@@ -54,11 +53,11 @@ PLAN = [(positions, seed) for seed in SEEDS for positions in POSITIONS]
 def pool() -> Pool:
     """Questions of place, every answer equally likely; a token a cell."""
     found = make_pool(take("train", 0, RECIPE.pool, kinds=KINDS, prior=0.0), load_eyes())
-    return Pool(by_cell(found.image.float(), BOARD), found.question, found.answer)
+    return Pool(averaged(found.image.float(), BOARD), found.question, found.answer)
 
 
 def fresh(positions: str) -> LabModel:
-    model = LabModel(WIRING, positions=positions, local=True)
+    model = LabModel(WIRING, positions=positions, local=True, side=BOARD)
     model.vision, model.text = load_eyes(), load_encoders()[1]
     return model
 
@@ -111,9 +110,8 @@ def asked(side: int, kind: str) -> Sequence[BoardItem]:
 
 
 def answers(model: LabModel, items: Sequence[BoardItem]) -> list[str]:
-    side = items[0].scene.side
-    image = by_cell(model.vision(torch.from_numpy(np.stack([render_board(item.scene) for item in items]))), side)
-    logits = model.fuse(image, *model.words(encode([item.question.text for item in items])))
+    pixels = torch.from_numpy(np.stack([render_board(item.scene) for item in items]))
+    logits = model(pixels, encode([item.question.text for item in items]))
     return [ANSWERS[index] for index in logits.argmax(-1)]
 
 

@@ -38,7 +38,7 @@ def told(at: AppTest) -> str:
 def test_it_opens_with_what_was_measured():
     at = start()
     said = told(at)
-    assert "changes their answers alike" in said
+    assert "Another picture changes the answers of" in said
     assert all(f"**{name}**, made for {ruler.nature}" in said for name, ruler in RULERS.items())
     assert len(at.get("vega_lite_chart")) == 2
     truth = next(frame.value for frame in at.dataframe if "blind" in frame.value)
@@ -55,7 +55,7 @@ def test_it_opens_with_what_was_measured():
 def test_the_scatter_follows_its_ruler(ruler):
     at = start()
     at.selectbox(key="rulers-one").set_value(ruler).run()
-    assert f"**{ruler}** ranks models" in told(at)
+    assert f"**{ruler}** and what really happens rank" in told(at)
     gone = [row.key for row in shipped().rows if row.share(ruler) != row.share(ruler)]
     captions = "\n".join(caption.value for caption in at.caption)
     assert (f"n/a by {ruler}" in captions) == bool(gone)

@@ -69,3 +69,11 @@ def test_overlap_is_one_for_like_queries_and_zero_for_those_that_share_nothing()
 def test_a_model_without_queries_is_refused_in_words():
     with pytest.raises(NotApplicable, match="choose lab:qformer"):
         looks_of(load("lab:concat"), ITEM.scene, ITEM.question.text)
+
+
+def test_a_resamplers_latents_are_queries_too_and_share_their_look_with_one_another():
+    found = looks_of(load("lab:perceiver"), ITEM.scene, ITEM.question.text)
+    assert found.looks.shape == (2, 16, 36)
+    assert (found.looks.sum(-1) < 1).all()  # they also look at themselves
+    np.testing.assert_allclose(found.on(np.ones(36, bool)), 1, atol=1e-6)
+    np.testing.assert_allclose(found.read.sum(), 1, atol=1e-5)

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 def opened(page: Page, url: str, **link: str) -> None:
     query = "&".join(f"{key}={quote(value)}" for key, value in {"view": "Rulers", **link}.items())
     page.goto(f"{url}/fusion?{query}")
-    expect(page.get_by_text("ranks models as what really happens")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("and what really happens rank")).to_be_visible(timeout=60_000)
 
 
 def test_a_model_is_put_on_the_chart_and_stopped(app, page, wait_idle):

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from vlmlens.errors import PictureError
 from vlmlens.lab.boards import KINDS, Board, Placed, answer_on, board_items, render_board
 from vlmlens.lab.draw import render_array
-from vlmlens.lab.eyes import LocalEyes, by_cell
+from vlmlens.lab.eyes import LocalEyes
+from vlmlens.lab.model import averaged
 from vlmlens.lab.questions import all_questions
 from vlmlens.lab.scenes import Thing
 from vlmlens.lab.train_eyes import EYES, cells, train_eyes
@@ -80,7 +81,7 @@ class TestLocalEyes:
 
     def test_a_cell_is_the_mean_of_its_four_patches(self):
         features = torch.randn(2, 64, WIDTH)
-        found = by_cell(features, 4)
+        found = averaged(features, 3)  # as many patches a token as give the trained board three a side
         for row, column in ((0, 0), (1, 3), (3, 2)):
             four = [(2 * row + dy) * 8 + 2 * column + dx for dy in (0, 1) for dx in (0, 1)]
             torch.testing.assert_close(found[:, row * 4 + column], features[:, four].mean(1))

@@ -62,7 +62,7 @@ def with_masks(model, states, blocked, layers, monkeypatch):
     """The forward pass with bool [position + 1, position] subtracted from the scores of every layer in `layers`."""
     site_of = model.sites()
 
-    def forward(self, x, y, mask=None):
+    def forward(self, x, y, mask=None, turns=None):
         def split(t):
             return t.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 

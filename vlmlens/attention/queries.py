@@ -75,15 +75,15 @@ def looks_of(vlm: VLM, picture: Picture, question: str) -> QueryLooks:
         NotApplicable: no learned query of this model looks at the picture.
     """
     prepared = vlm.prepare(vlm.image(picture), question)
-    queries = np.flatnonzero(prepared.segments == Segment.LATENT)
+    queries = np.flatnonzero(prepared.segments == Segment.LATENT).tolist()
     image = list(prepared.grid.positions)
     seen = whole(vlm, prepared)
     labels, looks, heads = [], [], []
     read = np.full(len(queries), np.nan)
     for site, flow in zip(seen.sites, seen.flows, strict=True):
-        asking = [index for index, position in enumerate(site.queries) if position in set(queries.tolist())]
+        asking = [index for index, position in enumerate(site.queries) if position in set(queries)]
         weights = flow.weights.float().cpu().numpy()  # [head, query, key]
-        if site.kind == "readout" and set(queries.tolist()) <= set(site.keys):
+        if site.kind == "readout" and set(queries) <= set(site.keys):
             read = weights.mean(0)[0, [list(site.keys).index(position) for position in queries]]
         elif asking and set(image) <= set(site.keys):
             own = weights[:, asking][:, :, [list(site.keys).index(position) for position in image]]

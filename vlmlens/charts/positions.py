@@ -88,7 +88,7 @@ def reach_plane(found: Reach, row: int, column: int, title: str, scale: tuple[fl
                 "field": "score",
                 "type": "quantitative",
                 "title": title,
-                "legend": {"title": title, "gradientLength": 160},
+                "legend": {"orient": "right", "title": None, "gradientLength": 200},
                 "scale": {"domain": list(scale), "scheme": "redblue" if scale[0] < 0 else "viridis"},
             },
             "tooltip": [
@@ -113,7 +113,7 @@ def reach_plane(found: Reach, row: int, column: int, title: str, scale: tuple[fl
 def reach_lines(found: Reach, row: int, column: int, title: str) -> Figure:
     """Along rows and along columns, the mean and the band between the fifth and the ninety-fifth percentile."""
     center = found.offsets.index(0)
-    cuts = {"row": (slice(None), center), "column": (center, slice(None))}
+    cuts: dict[str, tuple[int | slice, int | slice]] = {"row": (slice(None), center), "column": (center, slice(None))}
     part = range(center, len(found.offsets))
 
     def column_of(values: Any) -> list[float]:

@@ -9,7 +9,7 @@ from vlmlens.charts.figure import AFTER, QUIET, SEGMENT_COLORS, Figure, Spec, fi
 from vlmlens.trace import Segment
 
 A_ROW = 8  # maps side by side
-CELL = 15  # pixels
+CELL = 18  # pixels
 
 
 def query_looks(found: QueryLooks, side: int, marked: Sequence[int] = (), shows: Sequence[str] = ()) -> Figure:
@@ -32,7 +32,7 @@ def query_looks(found: QueryLooks, side: int, marked: Sequence[int] = (), shows:
         query=[f"query {q + 1}" for q in query],
         layer=[names[i] for i in layer],
         patch=[f"row {c // side + 1}, column {c % side + 1}" for c in cell],
-        shows=[shows[c] if shows else "" for c in cell],
+        shows=[shows[int(c)] if shows else "" for c in cell],
         marked=[int(c) in set(marked) for c in cell],
     )
     wide, high = min(queries, A_ROW) * (side + 1) - 1, layers * lines * (down + 2)
@@ -92,7 +92,7 @@ def query_looks(found: QueryLooks, side: int, marked: Sequence[int] = (), shows:
     told = f"Where {queries} queries look, in {layers} layers. " + "; ".join(
         f"query {q + 1} most at {data['values'][int(found.looks[-1, q].argmax())]['patch']}" for q in range(queries)
     )
-    return figure({"data": data, "layer": [maps, outlined, titles]}, told, CELL * high + 50)
+    return figure({"data": data, "layer": [maps, outlined, titles]}, told, CELL * high + 80)
 
 
 def query_use(found: QueryLooks) -> Figure:
@@ -129,6 +129,7 @@ def query_use(found: QueryLooks) -> Figure:
                 "field": "kind",
                 "type": "nominal",
                 "scale": {"domain": kinds, "range": [SEGMENT_COLORS[Segment.LATENT], AFTER]},
+                "legend": {"labelLimit": 300},
             },
             "tooltip": [
                 {"field": "query", "type": "nominal"},

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vlmlens.charts.figure import QUIET, Figure, Spec, figure, rows
+from vlmlens.charts.figure import Figure, Spec, figure, rows
 
 YOURS = "yours"
 # Colour tells the family of a wiring, shape the wiring in it. Both are free on this axis: it has no sides to colour.
@@ -42,7 +42,7 @@ def _look(names: Sequence[str]) -> tuple[Spec, Spec]:
         {
             "field": "look",
             "type": "nominal",
-            "legend": {"columns": 4, "symbolSize": 70, "labelLimit": 110},
+            "legend": {"columns": 3, "symbolSize": 70, "labelLimit": 110},
             "scale": {"domain": there, "range": [LOOKS[name][side] for name in there]},
         }
         for side in (0, 1)
@@ -178,14 +178,9 @@ def ruler_against_effect(dots: Sequence[Dot], ruler: str, effect: str, end: floa
             "tooltip": tooltip,
         },
     }
-    diagonal = {
-        "data": {"values": [{"effect": 0, "share": 0}, {"effect": end, "share": 1}]},
-        "mark": {"type": "line", "color": QUIET, "strokeDash": [2, 4], "strokeWidth": 1},
-        "encoding": {"x": across, "y": _share("share", f"image share by {ruler}")},
-    }
     told = f"Image share by {ruler} against {effect}: " + "; ".join(
         f"{dot.name} {dot.share:.2f} at {dot.effect:.2f}" for dot in there
     )
     if gone:
         told += f"; without a share: {', '.join(dot.name for dot in gone)}"
-    return figure({"layer": [diagonal, points]}, told, 380)
+    return figure(points, told, 380)

@@ -145,7 +145,7 @@ def _drawn(value: float, how: Measure) -> bool:
 def _level(height: float, name: str, y: Spec) -> list[Spec]:
     """A dashed rule with its name above its right end."""
     place = {"y": {"datum": height, "scale": y["scale"]}}
-    data = {"values": [{}]}
+    data: Spec = {"values": [{}]}
     words = {"type": "text", "text": name, "align": "right", "baseline": "bottom", "dx": -4, "dy": -3}
     return [
         {"data": data, "mark": {"type": "rule", "color": QUIET, "strokeDash": [4, 3]}, "encoding": place},

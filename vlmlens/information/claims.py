@@ -78,11 +78,11 @@ def _of_kinds(claim: Claim, cards: Cards) -> Judged:
     also = [kind for kind in cards.short() if kind not in claim.kinds]
     word: Word = "cannot say"
     if below:
-        word, what = "confirmed", f"{_and(below)} questions fall short of {BAR:.0%}"
+        word, what = "confirmed", f"{_and(below)} questions fall short of {100 * BAR:.0f} %"
     elif all(side == "above" for side in sides.values()):
-        word, what = "contradicted", f"it answers all of these at {BAR:.0%} or more"
+        word, what = "contradicted", f"it answers all of these at {100 * BAR:.0f} % or more"
     else:
-        what = f"the interval lies on both sides of {BAR:.0%}"
+        what = f"the interval lies on both sides of {100 * BAR:.0f} %"
     aside = f" So do {_and(also)} questions, of which it is not said." if also and below else ""
     return Judged(word, f"Said to be unable to {claim.told}. **{_here(word)}**: {what} ({numbers}).{aside}")
 

@@ -156,16 +156,18 @@ def conditions() -> Conditions:
 def ablation() -> tuple[tuple[Reading, ...], str, str]:
     """What benchmarks/ablation.py measured last, its command, and when."""
     table = _table("ablation")
-    readings = tuple(
-        Reading(**{name: float("nan") if value is None else value for name, value in row.items()})
-        for row in table["readings"]
-    )
+    readings = tuple(_reading(row) for row in table["readings"])
     return readings, table["command"], table["date"]
 
 
 def _table(name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((HOME / f"{name}.json").read_text())
     return found
+
+
+def _reading(row: Mapping[str, Any]) -> Reading:
+    known: dict[str, Any] = {name: float("nan") if value is None else value for name, value in row.items()}
+    return Reading(**known)
 
 
 def _row(row: Mapping[str, Any]) -> Row:

@@ -134,11 +134,11 @@ class Cards:
             return f"{why} Not measured yet: {self.told}."
         short = self.short()
         if not short:
-            return f"{why} Measured here, no kind of question falls short of {BAR:.0%}: that would contradict it."
+            return f"{why} Measured here, no kind of question falls short of {100 * BAR:.0f} %: this contradicts it."
         falls = ", ".join(f"{kind} {self.by_question[kind].value:.2f}" for kind in short)
         rest = [kind for kind in self.by_question if kind not in short]
         held = f" The others ({', '.join(rest)}) do not." if rest else " That is every kind."
-        return f"{why} Measured here, these fall short of {BAR:.0%}: {falls}.{held}"
+        return f"{why} Measured here, these fall short of {100 * BAR:.0f} %: {falls}.{held}"
 
     def to_dict(self) -> dict[str, Any]:
         accuracy, blind = self.accuracy, self.blind

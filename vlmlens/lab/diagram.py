@@ -227,7 +227,7 @@ def _attention(
 def _head_width(module: nn.Module, heads: int) -> int:
     """What one head reads: the output projection takes all heads side by side."""
     projection = next(m for name, m in module.named_modules() if name.endswith("out_proj"))
-    return int(projection.in_features) // heads  # type: ignore[arg-type]
+    return int(projection.in_features) // heads
 
 
 def _met(sources: Sequence[tuple[int, ...]], part_of: list[Part]) -> tuple[Part, ...]:
@@ -258,9 +258,9 @@ def _depends(given: Tensor, source: Tensor) -> Tensor:
     mixed = given[0] @ torch.randn(given.shape[-1], generator=torch.Generator().manual_seed(1))  # [row]
     if not mixed.requires_grad:
         return torch.zeros(len(mixed), *source.shape, dtype=torch.bool)
-    (gradient,) = torch.autograd.grad(
+    gradient: Tensor | None = torch.autograd.grad(
         mixed, source, torch.eye(len(mixed)), retain_graph=True, allow_unused=True, is_grads_batched=True
-    )
+    )[0]
     if gradient is None:
         return torch.zeros(len(mixed), *source.shape, dtype=torch.bool)
     found: Tensor = gradient != 0

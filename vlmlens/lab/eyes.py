@@ -4,7 +4,6 @@ The vision encoder of the other lab models has learned places of its own, and it
 positions the fusion is given, its features tell. These eyes have neither, and see a board of any size.
 """
 
-import torch
 from torch import Tensor, nn
 
 from vlmlens.lab.vision import PATCH, WIDTH
@@ -31,12 +30,3 @@ class LocalEyes(nn.Module):
         patches = rows.transpose(2, 3).flatten(3).flatten(1, 2)  # [batch, patch, pixel]
         features: Tensor = self.read(patches)
         return features
-
-
-def by_cell(features: Tensor, side: int) -> Tensor:
-    """Features [batch, patch, width] of `side` x `side` cells, averaged within each: [batch, cell, width].
-
-    A cell is two patches high and two wide.
-    """
-    board = features.unflatten(1, (side, 2, side, 2))
-    return torch.as_tensor(board.mean(dim=(2, 4)).flatten(1, 2))

@@ -1,5 +1,7 @@
 """A lab model: frozen eyes and words, a fusion, a readout over the answer vocabulary."""
 
+import math
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -13,10 +15,10 @@ from vlmlens.lab.vision import PATCHES, SIDE, WIDTH, VisionEncoder
 class LabModel(nn.Module):
     """Pixels and word ids to logits over `ANSWERS`; fusion and readout are `width` wide, the encoders always WIDTH.
 
-    The patches are averaged to `side` x `side` image tokens; `side` divides SIDE.
-    `positions` names one of POSITIONS. Whatever is not `learned` comes with local eyes, which see every patch alone:
-    the encoder's own learned places would tell where things are in its stead. `local` gives such eyes to `learned` too.
-    `board`, in cells a side, says for how many patches there are learned places; others are not bound to a size.
+    The patches are averaged to `side` x `side` image tokens; `side` divides SIDE. `positions` names one of POSITIONS.
+    Whatever is not `learned` comes with local eyes, which see every patch alone: the encoder's own learned places would
+    tell where things are in its stead. `local` gives such eyes to `learned`, too. `board`, in cells a side, says for
+    how many patches there are learned places; other positions are not bound to a size.
     """
 
     def __init__(
@@ -39,12 +41,12 @@ class LabModel(nn.Module):
     def encode(self, pixels: Tensor, ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """pixels uint8 [batch, y, x, rgb], ids [batch, word] to image and word features and the word mask.
 
-        Pictures are 48 pixels high and wide, for local eyes any number of patches.
+        Pictures are 48 pixels high and wide; for local eyes of any size, with as many more image tokens.
         """
         return self.see(pixels), *self.words(ids)
 
     def see(self, pixels: Tensor) -> Tensor:
-        """Pixels [batch, y, x, rgb] to the features of the image tokens [batch, token, WIDTH]."""
+        """Pixels [batch, y, x, rgb] to the features of the image tokens [batch, token, WIDTH], row by row."""
         return averaged(self.vision(pixels), self.side)
 
     def words(self, ids: Tensor) -> tuple[Tensor, Tensor]:
@@ -60,8 +62,12 @@ class LabModel(nn.Module):
 
 
 def averaged(image: Tensor, side: int) -> Tensor:
-    """Patch features [item, SIDE * SIDE, width] averaged to [item, side * side, width]; `side` divides SIDE."""
+    """Patch features [item, SIDE * SIDE, width] averaged to [item, side * side, width]; `side` divides SIDE.
+
+    Of a larger board as many patches are averaged, and there are more of them.
+    """
     if side == SIDE:
         return image
-    board = image.transpose(1, 2).unflatten(2, (SIDE, SIDE))
+    patches = math.isqrt(image.shape[1])
+    board = image.transpose(1, 2).unflatten(2, (patches, patches))
     return F.avg_pool2d(board, SIDE // side).flatten(2).transpose(1, 2)

@@ -107,11 +107,12 @@ class Data:
     answer: Tensor  # int [item]
 
     @classmethod
-    def of(cls, told: Sequence[Told], vision: VisionEncoder | None = None) -> "Data":
+    def of(cls, told: Sequence[Told], vision: VisionEncoder | None = None, progress: Progress | None = None) -> "Data":
         features = [torch.zeros(0)]
         with torch.no_grad():
             for start in range(0, len(told) if vision else 0, 500):
                 assert vision is not None
+                (progress or Progress()).step(start / len(told), "Drawing pictures")
                 pixels = render_batch([item.scene for item in told[start : start + 500]])
                 features.append(vision(torch.from_numpy(pixels)).half())
         captions = [item.caption for item in told]
@@ -338,7 +339,7 @@ def run(
     yield found
     vision, _ = load_encoders()
     data, held_out = (
-        Data.of(pairs(split, seed, count), vision)
+        Data.of(pairs(split, seed, count), vision, progress)
         for split, count in (("train", schedule.pool), ("test", schedule.tested))
     )
 

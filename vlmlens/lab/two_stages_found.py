@@ -52,7 +52,8 @@ def summaries(runs: Sequence[Found]) -> list[Summary]:
         values = [run.accuracy[name] for run in runs if name in run.accuracy]
         if values:
             mean, low, high = over_seeds(values)
-            found.append(Summary(name, tuple(values), mean, max(0.0, low), min(1.0, high)))
+            low, high = np.clip((low, high), 0, 1)  # NaN stays
+            found.append(Summary(name, tuple(values), mean, float(low), float(high)))
     return found
 
 

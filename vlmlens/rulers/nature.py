@@ -1,8 +1,8 @@
 """Does a ruler measure how a model is wired, or what it uses? Asked of readings, not of definitions.
 
 A ruler *varies with the wiring* where trained models of different wirings differ by it more than seeds do, although
-knocking the picture out changes all of them alike. It *follows use* where it falls step by step as one model's use of
-the picture is turned down, and that by much.
+another picture changes the answers of all of them alike. It *follows use* where it falls step by step as one model's
+use of the picture is turned down, and that by much.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -58,9 +58,12 @@ class Nature:
 
 
 def alike(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """Trained models of the wirings whose use is alike: mean knock-out effects within ALIKE of the largest."""
+    """Trained models of the wirings whose use is alike: mean effects of another picture within ALIKE of the largest.
+
+    Not of a knock-out, which no training showed: what a model says then is its own.
+    """
     families = by_family(row for row in rows if row.group == "wiring")
-    means = {name: float(np.mean([row.effect["knockout"] for row in own])) for name, own in families.items()}
+    means = {name: float(np.mean([row.effect["donor"] for row in own])) for name, own in families.items()}
     most = max(means.values(), default=0.0)
     return tuple(row for name, own in families.items() if means[name] >= most - ALIKE for row in own)
 
@@ -72,9 +75,10 @@ def nature(ruler: str, rows: Sequence[Row]) -> Nature:
     spread, chance = between(groups)
     concordances, falls = {}, {}
     for dial, own in by_family(row for row in rows if row.group == "graded").items():
-        pairs = [(row.effect["knockout"], row.share(ruler)) for row in own if row.share(ruler) == row.share(ruler)]
-        x, y = np.array(pairs).T if pairs else np.zeros((2, 0))
-        concordances[dial] = concordance(x, y)
+        read = [(row.effect["knockout"], row.readings[ruler]) for row in own if row.share(ruler) == row.share(ruler)]
+        x, y = np.array([effect for effect, _ in read]), np.array([reading.share for _, reading in read])
+        half = np.nan_to_num(np.array([(reading.high - reading.low) / 2 for _, reading in read]))
+        concordances[dial] = concordance(x, y, half)
         falls[dial] = float(np.ptp(y)) if len(y) else float("nan")
     return Nature(ruler, spread, chance, concordances, falls, len(groups))
 
@@ -97,16 +101,18 @@ def between(groups: Sequence[np.ndarray]) -> tuple[float, float]:
     return spread, float((1 + np.count_nonzero(explained[1:] >= explained[0] - 1e-12)) / (1 + DRAWS))
 
 
-def concordance(x: np.ndarray, y: np.ndarray, tied: float = TIED) -> float:
+def concordance(x: np.ndarray, y: np.ndarray, half: np.ndarray | None = None) -> float:
     """Goodman and Kruskal's gamma (1954): of the pairs in which both sides differ, how many agree less disagree.
 
-    Pairs whose y differ by less than `tied` are left out: 1 where y never moves against x, 0 where it does not move,
-    NaN for fewer than two values.
+    1 where y never moves against x, 0 where it does not move, NaN for fewer than two values. Pairs whose y cannot be
+    told apart are left out: they differ by less than TIED, or by less than their intervals, `half` as wide as they are.
     """
     if len(x) < 2:
         return float("nan")
     first, second = x[:, None] - x[None], y[:, None] - y[None]
-    counted = np.sign(first) * np.sign(second) * (np.abs(second) >= tied)
+    half = np.zeros(len(y)) if half is None else half
+    apart = np.abs(second) >= np.maximum(TIED, np.hypot(half[:, None], half[None]))
+    counted = np.sign(first) * np.sign(second) * apart
     told = np.abs(counted).sum()
     return float(counted.sum() / told) if told else 0.0
 

@@ -280,9 +280,15 @@ def test_gates_and_norms_are_those_of_the_model():
 
 
 def test_few_items_a_step_are_watched_more_rarely():
-    every = [interval_of(Plan("gated", batch=size)) for size in (16, 64, 256, 1024)]
+    every = [interval_of(Plan("gated", batch=size, steps=20_000)) for size in (16, 64, 256, 1024)]
     assert every == sorted(every, reverse=True)
     assert every[-2:] == [25, 25]
+
+
+def test_a_short_run_is_measured_often_enough_for_a_curve():
+    for size in (16, 128, 1024):
+        for steps in (120, 300, 1400):
+            assert steps // interval_of(Plan("gated", batch=size, steps=steps)) >= 12
 
 
 def test_tokens_are_averages_of_their_patches():

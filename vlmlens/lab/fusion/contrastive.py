@@ -16,8 +16,9 @@ WIRING = Wiring(
     best_for="Search: both sides are computed once and kept, and a comparison is one product.",
     cannot="Bind or count: captions with the same words in another order lie at the same place (Winoground, ARO).",
     ceiling=(
-        "The answer is a cosine of two vectors that never met. What is asked of one thing among several, its color, "
-        "its shape, where it is, how two lie to each other, must be bound before anything is pooled."
+        "The answer is a cosine of two vectors that never met. What is asked of one thing among several (color, shape, "
+        "size, where it is, how two lie) must be bound before anything is pooled, and one vector of the whole board is "
+        "too little to count or to find any pair of color and shape that may be asked for."
     ),
     steps=1000,
 )

@@ -16,8 +16,9 @@ WIRING = Wiring(
     best_for="Sides that are informative alone, that arrive apart, or of which one may be missing.",
     cannot="Bind: one vector must hold every thing with all its properties before the question is known.",
     ceiling=(
-        "Picture and words meet as one vector each. What is asked of one thing among several, its color, its shape, "
-        "where it is, how two lie to each other, must be bound before anything is pooled."
+        "Picture and words meet as one vector each. What is asked of one thing among several (color, shape, size, "
+        "where it is, how two lie) must be bound before anything is pooled, and one vector of the whole board is too "
+        "little to count or to find any pair of color and shape that may be asked for."
     ),
     steps=1000,
 )

@@ -36,8 +36,8 @@ class TwoPools(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.half = HEADS // 2
-        self.query = nn.Parameter(torch.randn(HEADS, 1, width // self.half) * 0.02)
+        self.each = HEADS // 2  # heads for each part
+        self.query = nn.Parameter(torch.randn(HEADS, 1, width // self.each) * 0.02)
         self.image_keys, self.image_values = nn.Linear(width, width), nn.Linear(width, width)
         self.word_keys, self.word_values = nn.Linear(width, width), nn.Linear(width, width)
         self.out_proj = nn.Linear(2 * width, 2 * width, bias=False).requires_grad_(False)  # what it reads, unchanged
@@ -47,13 +47,13 @@ class TwoPools(nn.Module):
         """stream [batch, position, width], the patches first, to what was pooled of each part, [batch, width] both."""
 
         def split(image: Tensor, words: Tensor) -> Tensor:
-            heads = [part.unflatten(-1, (self.half, -1)).transpose(1, 2) for part in (image, words)]
+            heads = [part.unflatten(-1, (self.each, -1)).transpose(1, 2) for part in (image, words)]
             return torch.cat(heads, dim=1)  # [batch, head, position, width of a head]
 
         key = split(self.image_keys(stream), self.word_keys(stream))
         value = split(self.image_values(stream), self.word_values(stream))
         image = torch.arange(stream.shape[1], device=stream.device) < patches
-        own = torch.stack([image, ~image]).repeat_interleave(self.half, 0)  # [head, position]
+        own = torch.stack([image, ~image]).repeat_interleave(self.each, 0)  # [head, position]
         may = own[None, :, None] & mask[:, None, None]
         read, _ = attend(self, self.query.expand(len(stream), -1, -1, -1), key, value, may)
         pooled: Tensor = self.out_proj(read.flatten(2))[:, 0]

@@ -94,7 +94,7 @@ def bands(positions: Positions, count: int) -> tuple[Band, ...]:
     ladder = sorted(pair.frequency for pair in pairs)
     if not ladder:
         return ()
-    third = max(1, len(ladder) // 3)
+    third = -(-len(ladder) // 3)
     slow, fast = ladder[third - 1], ladder[-third]
     found = []
     for axis in AXES:

@@ -1,16 +1,15 @@
 """Two-dimensional rotary positions: half of a head turns with the row, half with the column."""
 
 from vlmlens.lab.positions.encoding import Positions, allotted
-from vlmlens.lab.positions.turn import Pair, falling
+from vlmlens.lab.positions.turn import Axis, Pair, falling
 
 
 def pairs(count: int) -> tuple[Pair, ...]:
     """The first half for rows, the rest for columns; both from frequency 1 downwards."""
     rows = count // 2
-    return (
-        *allotted(("row",) * rows, falling(rows)),
-        *allotted(("column",) * (count - rows), falling(count - rows)),
-    )
+    half: tuple[Axis, Axis] = ("row", "column")
+    axes = [half[index >= rows] for index in range(count)]
+    return allotted(axes, falling(rows) + falling(count - rows))
 
 
 POSITIONS = Positions(

@@ -29,7 +29,10 @@ def seeded(*seed: int) -> Iterator[None]:
 
 
 def build(plan: Plan) -> LabModel:
-    """The model of a plan: shared encoders, the rest as its seed makes it. Gradients only where it is to learn."""
+    """The model of a plan: shared encoders, the rest as its seed makes it. Gradients only where it is to learn.
+
+    Positions other than learned come with local eyes, so that nothing else knows where things are.
+    """
     how = effective(plan)
     with seeded(plan.seed):
         model = make(how)

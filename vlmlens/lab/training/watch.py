@@ -26,7 +26,7 @@ from vlmlens.lab.training.plan import Plan
 ITEMS = 256  # of the validation split
 SHARED = 64  # of these, for the two image shares
 LEAST_EFFECT = 1e-3  # bits, of picture and question together; below it a share says nothing
-LEAST = 12  # measurements of a run that has as many steps
+LEAST = 12  # measurements of a run of 120 steps or more
 SHARE = 0.05  # of the time of training that watching may take, by the number of passes
 
 
@@ -106,7 +106,7 @@ def interval_of(plan: Plan) -> int:
     because its curves are what it is made for.
     """
     passes = 2 * ITEMS + (2 + 3) * SHARED
-    return min(max(25, math.ceil(passes / (3 * plan.batch * SHARE))), max(1, plan.steps // LEAST))
+    return min(max(25, math.ceil(passes / (3 * plan.batch * SHARE))), max(10, plan.steps // LEAST))
 
 
 @dataclass(frozen=True, eq=False)

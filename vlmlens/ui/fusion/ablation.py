@@ -89,7 +89,8 @@ def draw() -> None:
 
 def values_of(table: Conditions, condition: str, what: What, kind: str) -> dict[str, list[float]]:
     """wiring -> one number a seed. As shipped, cards and the ablation know more seeds than the table of conditions."""
-    found = {name: [] for name in WIRINGS} | table.values(condition, what, kind)
+    found: dict[str, list[float]] = {name: [] for name in WIRINGS}
+    found |= table.values(condition, what, kind)
     if condition != SHIPPED:
         return found
     for name in WIRINGS:

@@ -115,10 +115,7 @@ def _found(request: Request, trace: Trace, side: str, method: str) -> None:
     """Answer, map and the causal check of the map's hottest region."""
     results.answer(trace, request.source.scene)
     results.ranked(trace)
-    choice = Choice(method)
-    found: Map | None = None
-    with guard():
-        found = map_of(request, case_of(request, trace, choice), choice)
+    found = _map(request, trace, method)
     if found is None:
         results.picture_with_maps(request, trace, f"fusion-picture-{side}", None, link=LINK, tools=("hover",))
         return
@@ -130,6 +127,15 @@ def _found(request: Request, trace: Trace, side: str, method: str) -> None:
     if ours(trace.model):
         with guard():
             results.check(request, trace, hottest, f"the hottest region of {found.labels[place].split(':')[0]}")
+
+
+def _map(request: Request, trace: Trace, method: str) -> Map | None:
+    """None, and why, where the model has no such map."""
+    found: Map | None = None
+    choice = Choice(method)
+    with guard():
+        found = map_of(request, case_of(request, trace, choice), choice)
+    return found
 
 
 def _place(found: Map, side: str, model: str) -> int:

@@ -223,7 +223,8 @@ def _accuracy_sentence(cards: Cards, guess: str | None) -> str:
     short, kinds = cards.short(), cards.by_question
     open_ = [kind for kind, each in kinds.items() if each.against(BAR) == "cannot say"]
     falls = ", ".join(f"{kind} {kinds[kind]}" for kind in short)
-    told = f"It falls short of {BAR:.0%} on {falls}." if short else f"No kind of question falls short of {BAR:.0%}."
+    bar = f"falls short of {100 * BAR:.0f} %"
+    told = f"It {bar} on {falls}." if short else f"No kind of question {bar}."
     if open_:
         told += f" Cannot say for {', '.join(open_)}."
     if guess is None:

@@ -66,7 +66,8 @@ def _scenes() -> tuple[Scene, Scene]:
     )
     scenes = first, examples()[chosen - 1]
     for number, (column, scene) in enumerate(zip(st.columns(2), scenes, strict=True), start=1):
-        column.image(drawn_scene(scene, 144), caption=f"picture {number}", width=120)
+        shown = ", ".join(map(str, scene.things)) or "nothing"
+        column.image(drawn_scene(scene, 144), caption=f"picture {number}", width=120, alt=f"Picture {number}: {shown}")
     return scenes
 
 
@@ -181,7 +182,7 @@ def named(words: Sequence[str], chosen: np.ndarray) -> str:
         return "none"
     if len(places) == places[-1] - places[0] + 1 and len(places) > 2:
         return f"from “{words[places[0]]}” to “{words[places[-1]]}”"
-    return ", ".join(f"“{words[place]}”" for place in places)
+    return ", ".join(f"“{words[int(place)]}”" for place in places)
 
 
 @lru_cache(maxsize=32)

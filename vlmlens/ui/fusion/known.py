@@ -19,11 +19,11 @@ def measured() -> Measured:
     """Raises Pending while it is being counted, ModelError for a damaged card."""
 
     def work(progress: Progress) -> Measured:
-        costs, found = {}, {}
-        for name in progress.over(NAMES, len(NAMES), "wiring"):
-            costs[name] = cost(LabModel(name))
-            found[name] = cards(name)
-            _ = found[name].by_question  # counts the held-out questions once
+        found = {name: cards(name) for name in NAMES}
+        costs = {name: cost(LabModel(name)) for name in progress.over(NAMES, len(NAMES) + 1, "wiring")}
+        progress.step(0.9, "how many held-out questions there are of each kind")
+        for each in found.values():
+            _ = each.by_question  # draws the questions once
         return Measured(found, costs, conditions())
 
     return result(("fusion", "measured", _stamp()), "Counting parameters and costs", work)

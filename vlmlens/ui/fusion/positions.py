@@ -58,8 +58,10 @@ def _reach(positions: Positions, pairs: int, row: int, column: int) -> None:
     surface = charts.reach_plane(found, row, column, title)
     cuts = charts.reach_lines(found, row, column, title)
     with plane:
+        st.caption(f"{title[0].upper()}{title[1:]}, by distance")
         chart(surface)
     with lines:
+        st.caption("Along one axis: mean and middle 90 %" if positions.rotary else "Along one axis: mean and range")
         chart(cuts)
     figures = {"plane": surface, "along an axis": cuts}
     if positions.rotary:

@@ -152,7 +152,7 @@ def _looked(found: Measured, name: str, row: int, column: int) -> None:
     )
     for place, view, label in zip(st.columns(len(views), gap="medium"), views, ("first", "second"), strict=False):
         with place:
-            st.caption(f"The {label} such layer")
+            st.caption(f"The {label} such layer, times even attention")
             chart(charts.reach_plane(view, row, column, "times even attention", (0.0, most)))
 
 

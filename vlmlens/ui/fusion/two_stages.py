@@ -34,8 +34,8 @@ HELP = (
     "and is then frozen. Stage 1 trains the Q-Former on ITC + ITM + ITG over the frozen eyes; stage 2 puts its eight "
     "outputs, through one linear projection, in the place of the sentence (BLIP-2, Li et al., ICML 2023). Every "
     "variant gets the same number of steps of stage 2. Accuracy on held-out pictures; interval: 95 % of the mean over "
-    "training seeds (Student's t). *It cannot tell* how a large language model would fare, which forgives more; nor what longer "
-    "training would mend.",
+    "training seeds (Student's t). *It cannot tell* how a large language model would fare, which forgives more; nor "
+    "what longer training would mend.",
 )
 MODES = ("Measured", "Train here, in small")
 
@@ -55,7 +55,7 @@ def draw() -> None:
                 ("two stages", seed, SMALL),
                 f"Training, seed {seed}",
                 lambda progress: _quiet(seed, progress),
-                lambda found, ended: show([found], "trained here, now", ended),
+                lambda found, ended: show([found], "trained here, now") if ended else _growing(found),
             )
         return
     table = shipped()
@@ -67,7 +67,7 @@ def draw() -> None:
         losses([])
         return
     runs = [Found.from_dict({k: v for k, v in each.items() if k != "seconds_of_one_core"}) for each in table["runs"]]
-    show(runs, f"measured by `{table['command']}` on {table['date']}", True)
+    show(runs, f"measured by `{table['command']}` on {table['date']}")
 
 
 def _quiet(seed: int, progress: Progress) -> Iterator[Found]:
@@ -75,17 +75,33 @@ def _quiet(seed: int, progress: Progress) -> Iterator[Found]:
         yield from run(seed, SMALL, progress)
 
 
-def show(runs: Sequence[Found], how: str, ended: bool) -> None:
+def _growing(found: Found) -> None:
+    """What is known while it trains, in a few words: it is drawn several times a second."""
+    lines = []
+    for name, curve in found.curves.items():
+        last = ", ".join(f"{key} {values[-1]:.2f}" for key, values in curve.values.items())
+        reached = f" · **{100 * found.accuracy[name]:.0f} %** right" if name in found.accuracy else ""
+        lines.append(f"- {name}: {last} nats after {curve.steps[-1]} steps{reached}")
+    for name, value in found.accuracy.items():
+        if name not in found.curves:
+            lines.append(f"- {name}: **{100 * value:.0f} %** right")
+    st.markdown("\n".join(lines) or "Scenes and sentences are drawn first.")
+
+
+def show(runs: Sequence[Found], how: str) -> None:
     """The variants, the losses, the table."""
     found = summaries(runs)
+    if not found:
+        st.markdown("It was stopped before anything could be measured; what was learnt until then is below.")
+        losses(runs)
+        return
     figures: dict[str, charts.Figure] = {}
     left, right = st.columns([1.3, 1], gap="large")
     with left:
         titled(sentence(runs), HELP)
         st.markdown(f"{worth(runs)} {found_again(runs)}")
-        if found:
-            figures["variants"] = charts.variants(found)
-            chart(figures["variants"])
+        figures["variants"] = charts.variants(found)
+        chart(figures["variants"])
         st.caption(f"{how}. Held-out pictures; {len(runs)} training seed{'s' * (len(runs) > 1)}.")
     with right:
         learnt = [name for name in VARIANTS if any(name in run.curves for run in runs)]
@@ -94,8 +110,6 @@ def show(runs: Sequence[Found], how: str, ended: bool) -> None:
             figures["stage 2"] = charts.learning(runs, learnt, "loss", "cross-entropy, nats")
             chart(figures["stage 2"])
     figures |= losses(runs)
-    if not ended:
-        return
     frame = pd.DataFrame(
         [
             {
@@ -111,8 +125,7 @@ def show(runs: Sequence[Found], how: str, ended: bool) -> None:
         ]
     )
     st.dataframe(frame, width="stretch", hide_index=True, height=240)
-    if figures:
-        save_all("two-stages", figures, {"how": how, "runs": [run.to_dict() for run in runs]}, frame, how)
+    save_all("two-stages", figures, {"how": how, "runs": [run.to_dict() for run in runs]}, frame, how)
 
 
 def losses(runs: Sequence[Found]) -> dict[str, charts.Figure]:

@@ -7,6 +7,7 @@ from vlmlens.lab import runs
 from vlmlens.lab.training.build import sizes
 from vlmlens.lab.training.plan import Plan, PlanError
 from vlmlens.ui.fusion.train import pace, state, wanted, words, work
+from vlmlens.ui.fusion.train.say import duration, percent
 from vlmlens.ui.jobs import in_words, result
 
 PROBLEM = "train-problem"  # in the session's state: why the last start failed
@@ -67,7 +68,7 @@ def _amount(plan: Plan) -> None:
     frozen = found["pretrained"][0] == 0
     name, text = words.TRAINED
     st.markdown(
-        f"**{trained / total:.0%}** of {total:,} parameters learn: {found['new'][0]:,} new, "
+        f"**{percent(trained / total)}** of {total:,} parameters learn: {found['new'][0]:,} new, "
         f"{found['projection'][0]:,} in projections, "
         + ("none" if frozen else f"{found['pretrained'][0]:,}")
         + f" of {found['pretrained'][1]:,} pretrained.",
@@ -81,5 +82,5 @@ def _time(plan: Plan) -> None:
     )
     name, text = words.TIME
     st.markdown(
-        f"It takes **{pace.in_words(found.total(plan))}**, an estimate {found.source}.", help=f"**{name}**\n\n{text}"
+        f"It takes **{duration(found.total(plan))}**, an estimate {found.source}.", help=f"**{name}**\n\n{text}"
     )

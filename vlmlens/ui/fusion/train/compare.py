@@ -12,6 +12,7 @@ from vlmlens.lab.runs import Run
 from vlmlens.lab.training.watch import Measured, blind_ceiling
 from vlmlens.ui.fusion.train import curves, kept, listing, one, words
 from vlmlens.ui.fusion.train.curves import EVENLY, NAN, Shown
+from vlmlens.ui.fusion.train.say import between, percent
 from vlmlens.ui.save import save_all
 
 
@@ -70,7 +71,7 @@ def of(runs: Sequence[Run]) -> list[Shown]:
         Shown("accuracy", _right(found), figure("accuracy", right, steps, (ceiling, "never looking")), words.ACCURACY),
         Shown("loss", _loss(losses), figure("loss", losses, steps, (EVENLY, "guessing evenly")), words.LOSS),
         _shown(
-            "image share", "By behavior, the image share", lines(lambda m: m.image_share), steps, words.SHARE, ".0%"
+            "image share", "By behavior, the image share", lines(lambda m: m.image_share), steps, words.SHARE, percent
         ),
         _shown(
             "gradients",
@@ -78,12 +79,14 @@ def of(runs: Sequence[Run]) -> list[Shown]:
             lines(lambda m: m.gradients.get("new") or None),
             steps,
             words.GRADIENTS,
-            ".2g",
+            "{:.2g}".format,
         ),
     ]
     if any(pair is not None for _, own in found.values() for one in own for pair in one.gates):
         opened = lines(_opened)
-        shown.append(_shown("gates", "The mean opening of the gates", opened, steps, words.GATES, ".2f"))
+        shown.append(
+            _shown("gates", "The mean opening of the gates", opened, steps, words.GATES, lambda gate: f"{gate:.2f}")
+        )
     return shown
 
 
@@ -100,9 +103,9 @@ def _right(found: dict[str, tuple[list[int], list[Measured]]]) -> str:
     best, second, *_ = sorted(last, key=lambda name: -last[name][1].accuracy)
     (step, one), (_, other) = last[best], last[second]
     told = (
-        f"{best} is right in {one.accuracy:.0%} ({one.interval[0]:.0%} to {one.interval[1]:.0%}) of {one.n} held-out "
-        f"questions after {step:,} steps, {second} in {other.accuracy:.0%} ({other.interval[0]:.0%} to "
-        f"{other.interval[1]:.0%}) after {last[second][0]:,}"
+        f"{best} is right in {percent(one.accuracy)} ({between(one.interval)}) of {one.n} held-out "
+        f"questions after {step:,} steps, {second} in {percent(other.accuracy)} ({between(other.interval)}) "
+        f"after {last[second][0]:,}"
     )
     apart = one.interval[0] > other.interval[1]
     return told + (
@@ -117,9 +120,9 @@ def _loss(lines: Sequence[Line]) -> str:
     return f"Loss in nats at the end so far: {ends or 'nothing yet'}. Each on the questions that its own plan draws."
 
 
-def _shown(measure: str, what: str, lines: Sequence[Line], steps: int, help_: tuple[str, str], form: str) -> Shown:
+def _shown(
+    measure: str, what: str, lines: Sequence[Line], steps: int, help_: tuple[str, str], form: Callable[[float], str]
+) -> Shown:
     known = {line.name: [value for value in line.values if value == value] for line in lines}
-    ends = ", ".join(
-        f"{name} {format(values[-1], form)}" if values else f"{name} n/a" for name, values in known.items()
-    )
+    ends = ", ".join(f"{name} {form(values[-1])}" if values else f"{name} n/a" for name, values in known.items())
     return Shown(measure, f"{what}: {ends}.", charts.training(measure, lines, steps), help_)

@@ -15,6 +15,7 @@ from vlmlens.lab.training.plan import Plan
 from vlmlens.lab.training.watch import Measured, blind_ceiling
 from vlmlens.trace import Segment
 from vlmlens.ui.fusion.train import words
+from vlmlens.ui.fusion.train.say import between, counted, percent
 from vlmlens.ui.look import chart, titled
 
 NAN = float("nan")
@@ -88,18 +89,17 @@ def loss(plan: Plan, points: Sequence[Point]) -> Shown:
 
 def accuracy(plan: Plan, steps: Sequence[int], found: Sequence[Measured]) -> Shown:
     ceiling, last = blind_ceiling(), found[-1]
-    low, high = last.interval
-    blind_low, blind_high = last.blind_interval
-    if blind_high < low:
+    low = last.interval[0]
+    if last.blind_interval[1] < low:
         looks = "it uses the picture"
     elif low > ceiling:
         looks = "more than without looking, though it answers an empty board no worse"
     else:
         looks = "inconclusive: it may not be looking"
     told = (
-        f"After {counted(steps[-1], 'step')} it is right in {last.accuracy:.0%} ({low:.0%} to {high:.0%}) of {last.n} "
-        f"held-out questions, and in {last.blind:.0%} ({blind_low:.0%} to {blind_high:.0%}) with an empty board; a "
-        f"model that never looks could reach {ceiling:.0%}. **{looks[0].upper()}{looks[1:]}.**"
+        f"After {counted(steps[-1], 'step')} it is right in {percent(last.accuracy)} ({between(last.interval)}) of "
+        f"{last.n} held-out questions, and in {percent(last.blind)} ({between(last.blind_interval)}) with an empty "
+        f"board; a model that never looks could reach {percent(ceiling)}. **{looks[0].upper()}{looks[1:]}.**"
     )
     lines = [
         Line(
@@ -125,8 +125,8 @@ def accuracy(plan: Plan, steps: Sequence[int], found: Sequence[Measured]) -> Sho
 
 def share(plan: Plan, steps: Sequence[int], found: Sequence[Measured]) -> Shown:
     last = found[-1]
-    behavior = "n/a, because nothing moves its answers yet" if last.image_share is None else f"{last.image_share:.0%}"
-    gradient = "n/a" if last.gradient_share is None else f"{last.gradient_share:.0%}"
+    behavior = "n/a, because nothing moves its answers yet" if last.image_share is None else percent(last.image_share)
+    gradient = "n/a" if last.gradient_share is None else percent(last.gradient_share)
     told = (
         f"By **behavior** the image share is {behavior}: another picture moves the answers by {last.image_effect:.2f} "
         f"bits, another question by {last.question_effect:.2f}. By **gradient x input** it is {gradient}."
@@ -186,8 +186,3 @@ def gradients(plan: Plan, steps: Sequence[int], found: Sequence[Measured]) -> Sh
         f" Frozen: {', '.join(frozen)}." if frozen else ""
     )
     return Shown("gradients", told, charts.training("gradients", lines, plan.steps), words.GRADIENTS)
-
-
-def counted(count: int, what: str) -> str:
-    """A number with its noun."""
-    return f"{count:,} {what}" + ("" if count == 1 else "s")

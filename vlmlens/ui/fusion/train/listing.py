@@ -12,6 +12,7 @@ from vlmlens.lab.runs import Run, delete
 from vlmlens.lab.training.watch import Measured
 from vlmlens.ui import pool
 from vlmlens.ui.fusion.train import begin, kept, state, work
+from vlmlens.ui.fusion.train.say import between, percent
 from vlmlens.ui.jobs import forget_about
 
 INSPECT = "app_pages/inspect.py"
@@ -55,24 +56,22 @@ def row(run: Run) -> dict[str, object]:
         found |= _measured(curve.measured[-1][1])
     if card is not None:
         held = card["held_out"]
-        low, high = held["accuracy_interval"]
         found |= {
-            "accuracy": f"{held['accuracy']:.1%}",
-            "interval": f"{low:.1%} to {high:.1%}",
+            "accuracy": percent(held["accuracy"], 1),
+            "interval": between(held["accuracy_interval"], 1),
             "questions": f"{held['n']}, test",
-            "empty board": f"{held['accuracy_blind']:.1%}",
+            "empty board": percent(held["accuracy_blind"], 1),
         }
     return found
 
 
 def _measured(last: Measured) -> dict[str, object]:
-    low, high = last.interval
     return {
-        "accuracy": f"{last.accuracy:.1%}",
-        "interval": f"{low:.1%} to {high:.1%}",
+        "accuracy": percent(last.accuracy, 1),
+        "interval": between(last.interval, 1),
         "questions": f"{last.n}, validation",
-        "empty board": f"{last.blind:.1%}",
-        "image share, behavior": "n/a" if last.image_share is None else f"{last.image_share:.1%}",
+        "empty board": percent(last.blind, 1),
+        "image share, behavior": "n/a" if last.image_share is None else percent(last.image_share, 1),
     }
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 from vlmlens.lab.runs import Run
 from vlmlens.lab.training.loop import Point
 from vlmlens.ui.fusion.train import curves, kept, listing, steer, work
+from vlmlens.ui.fusion.train.say import between, percent
 from vlmlens.ui.save import save_all
 
 
@@ -27,7 +28,7 @@ def draw(run: Run) -> None:
     curves.draw(shown)
     found = curves.measured(points)[1]
     if found:
-        kinds = ", ".join(f"{kind} {value:.0%}" for kind, value in found[-1].by_kind.items())
+        kinds = ", ".join(f"{kind} {percent(value)}" for kind, value in found[-1].by_kind.items())
         each = found[-1].n // len(found[-1].by_kind)
         st.caption(f"Right by kind of question: {kinds}. Of about {each} each: known to ± {98 / each**0.5:.0f} points.")
     if points and not going:
@@ -53,13 +54,12 @@ def _head(run: Run) -> None:
     card = run.card()
     if card is not None:
         held, novel = card["held_out"], card["never_seen_pairs"]
-        low, high = held["accuracy_interval"]
-        blind_low, blind_high = held["accuracy_blind_interval"]
+        right = f"**{percent(held['accuracy'], 1)}** ({between(held['accuracy_interval'], 1)})"
+        blind = f"{percent(held['accuracy_blind'], 1)} ({between(held['accuracy_blind_interval'], 1)})"
+        never = f"{percent(novel['accuracy'], 1)} ({between(novel['interval'], 1)})"
         st.markdown(
-            f"Finished, it is right in **{held['accuracy']:.1%}** ({low:.1%} to {high:.1%}) of {held['n']:,} questions "
-            f"of the test split, in {held['accuracy_blind']:.1%} ({blind_low:.1%} to {blind_high:.1%}) with an empty "
-            f"board, and in {novel['accuracy']:.1%} ({novel['interval'][0]:.1%} to {novel['interval'][1]:.1%}) of "
-            f"{novel['n']:,} about pairs of color and shape that it was never shown."
+            f"Finished, it is right in {right} of {held['n']:,} questions of the test split, in {blind} with an empty "
+            f"board, and in {never} of {novel['n']:,} about pairs of color and shape that it was never shown."
         )
 
 

@@ -60,13 +60,3 @@ def tried(plan: Plan, progress: Progress | None = None) -> Pace:
     step = min(taken[1:])
     blocks = -(-plan.batch // BLOCK)
     return Pace(step, max(0.0, taken[0] - step) / blocks, f"from {TRIED} steps tried on this machine")
-
-
-def in_words(seconds: float) -> str:
-    """About how long."""
-    if seconds < 50:
-        return f"about {max(5, 5 * round(seconds / 5))} seconds"
-    minutes = seconds / 60
-    if minutes < 1.5:
-        return "about a minute"
-    return f"about {minutes:.0f} minutes" if minutes < 90 else f"about {minutes / 60:.1f} hours"

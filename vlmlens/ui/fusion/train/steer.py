@@ -3,9 +3,11 @@
 import streamlit as st
 
 from vlmlens.progress import Cancelled
-from vlmlens.ui.fusion.train import pace
+from vlmlens.ui.fusion.train.say import duration
 from vlmlens.ui.fusion.train.work import Training
 from vlmlens.ui.jobs import in_words
+
+SOON = 0.8  # seconds
 
 
 def draw(training: Training) -> None:
@@ -18,7 +20,13 @@ def draw(training: Training) -> None:
         pause.button("Go on", key="train-go-on", on_click=progress.resume, width="stretch")
     else:
         pause.button("Pause", key="train-pause", on_click=progress.pause, width="stretch")
-    stop.button("Stop", key="train-stop", on_click=progress.cancel, width="stretch")
+    stop.button("Stop", key="train-stop", on_click=_stop, args=(training,), width="stretch")
+
+
+def _stop(training: Training) -> None:
+    """It stops after the step that it is making; mostly that is soon enough to show at once."""
+    training.job.progress.cancel()
+    training.job.done.wait(SOON)
 
 
 def _left(training: Training, done: int) -> str:
@@ -26,7 +34,7 @@ def _left(training: Training, done: int) -> str:
         return "paused"
     each = training.pace()
     left = training.plan.steps - done
-    return f"{pace.in_words(left * each)} left" if each is not None and left else ""
+    return f"{duration(left * each)} left" if each is not None and left else ""
 
 
 def ended(training: Training) -> None:

@@ -100,6 +100,16 @@ def _from_address() -> None:
         st.session_state[key(name)] = value
 
 
+def _ends(name: str) -> tuple[float, float]:
+    """Of a slider; a number that is typed may be anything, and the plan says what is wrong with it."""
+    if name == "prior":
+        return 0.0, 1.0
+    if name.startswith("strength-"):
+        remedy = REMEDIES[name.removeprefix("strength-")]
+        return remedy.low, remedy.high
+    return -MOST, MOST
+
+
 def _read(name: str, told: list[str], default: Any) -> Any:
     """A value from the address, or None for what is none."""
     if isinstance(default, list):
@@ -108,7 +118,8 @@ def _read(name: str, told: list[str], default: Any) -> Any:
         value = type(default)(told[0])
     except ValueError:
         return None
-    if isinstance(value, int | float) and not abs(value) <= MOST:  # not-a-number, either
+    low, high = _ends(name)
+    if isinstance(value, int | float) and not low <= value <= high:  # not-a-number, either
         return None
     return value if value in CHOICES.get(name, (value,)) else None
 

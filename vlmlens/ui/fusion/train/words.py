@@ -20,7 +20,7 @@ SHARE = (
     "part of the absolute contributions to the answer's logit at what enters the fusion.\n\n*They need not agree*: "
     "the first follows data and questions, the second how the model is wired. Where the picture is only read through a "
     "layer norm, as in txt2img and gated, the second is near 0 whatever the picture does: to scale what a norm takes "
-    "in changes nothing that comes out. Points without interval: 128 items.",
+    "in changes nothing that comes out. Points without interval: 64 items.",
 )
 GATES = (
     "Gates",

@@ -14,10 +14,11 @@ SIDE_BY_SIDE = (
 NATURE = (
     "Wiring or use",
     f"A ruler *varies with the wiring* where the means of wirings lie at least {MUCH:g} apart and such differences are "
-    f"rarer than {LEVEL:g} were seeds dealt to wirings at random (permutation test), over the wirings whose answers a "
-    f"knock-out changes alike (within {ALIKE:g} bit). It *follows use* where, on both dials that turn one model's use "
-    f"of the picture down, it goes along with the knock-out's effect in at least {FOLLOWS:g} (Goodman and Kruskal's "
-    f"gamma: pairs that agree less pairs that do not, of those whose shares differ by {TIED:g} or more) and moves by "
+    f"rarer than {LEVEL:g} were seeds dealt to wirings at random (permutation test), over the wirings whose answers "
+    f"another picture changes alike (within {ALIKE:g} bit of the most). It *follows use* where, on both dials that "
+    f"turn one model's use of the picture down, it goes along with the knock-out's effect in at least {FOLLOWS:g} "
+    f"(Goodman and Kruskal's gamma: pairs that agree less pairs that do not, of those whose shares differ by {TIED:g} "
+    "and by more than their intervals) and moves by "
     f"at least {MUCH:g}. “Made for” is what its definition says; “shows” is what these readings say.\n\n"
     "*It cannot tell* what it would say of larger models, nor of dials that act elsewhere than at the readout.",
 )

@@ -11,7 +11,7 @@ from vlmlens.rulers import RULERS, Ensemble, Measured, lab_ensemble, own_ensembl
 from vlmlens.rulers.ensemble import VARIANTS_ITEMS
 from vlmlens.ui import results
 from vlmlens.ui.ask import pick_input
-from vlmlens.ui.fusion import rulers_words as words
+from vlmlens.ui.fusion.rulers import words
 from vlmlens.ui.jobs import live
 from vlmlens.ui.look import explain, guard
 from vlmlens.ui.models import pick_model
