@@ -10,7 +10,7 @@ def opened(page: Page, url: str, **link: str) -> None:
     query = "&".join(f"{key}={quote(value)}" for key, value in {"view": "Pitfalls", **link}.items())
     page.goto(f"{url}/fusion?{query}")
     page.wait_for_selector(".stMain [data-testid='stButtonGroup']", timeout=60_000)
-    expect(page.get_by_text("What the remedies move")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("What the remedies move", exact=True)).to_be_visible(timeout=90_000)
     expect(page.get_by_role("button", name="Save").first).to_be_visible(timeout=90_000)
 
 
