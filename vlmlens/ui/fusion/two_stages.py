@@ -66,7 +66,7 @@ def draw() -> None:
         )
         losses([])
         return
-    runs = [Found.from_dict({k: v for k, v in each.items() if k != "seconds_of_one_core"}) for each in table["runs"]]
+    runs = [Found.from_dict(each) for each in table["runs"]]
     show(runs, f"measured by `{table['command']}` on {table['date']}")
 
 
