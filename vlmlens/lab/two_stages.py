@@ -9,7 +9,7 @@ the place of a sentence before a frozen reader (BLIP-2, Li et al., ICML 2023, se
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -169,7 +169,8 @@ class Found:
             name: Curve(tuple(curve["steps"]), {key: tuple(value) for key, value in curve["values"].items()})
             for name, curve in data["curves"].items()
         }
-        return cls(**(data | {"curves": curves}))
+        known = {each.name: data[each.name] for each in fields(cls) if each.name in data}  # a table has more
+        return cls(**(known | {"curves": curves}))
 
 
 class Connected(nn.Module):

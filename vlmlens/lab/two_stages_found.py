@@ -101,7 +101,25 @@ def sentence(runs: Sequence[Found]) -> str:
     told += f"; the true description {spelled(rows[ABOVE])}" if ABOVE in rows else ""
     told += f", no description {spelled(rows[BELOW])}" if BELOW in rows else ""
     count = len(rows[ALONE].accuracies)
-    return f"{told} ({count} seed{'s' * (count > 1)}; 95 % interval of the mean)."
+    doubt = f"{count} seeds; 95 % interval of the mean" if count > 1 else "one seed, so no interval"
+    return f"{told} ({doubt})."
+
+
+def not_learnt(runs: Sequence[Found]) -> str:
+    """The kinds of question that no variant with a picture answers better than the reader alone; empty for none."""
+    kinds = dict.fromkeys(kind for run in runs for found in run.by_kind.values() for kind in found)
+
+    def mean(name: str, kind: str) -> float:
+        values = [run.by_kind[name][kind] for run in runs if kind in run.by_kind.get(name, {})]
+        return float(np.mean(values)) if values else float("nan")
+
+    looking = [name for name, variant in VARIANTS.items() if variant.trained]
+    lost = [
+        f"{kind} (at best {percent(best)}, without a picture {percent(mean(BELOW, kind))})"
+        for kind in kinds
+        if (best := float(np.nanmax([mean(name, kind) for name in looking] or [np.nan]))) < mean(BELOW, kind) + 0.05
+    ]
+    return f"No variant learnt questions of {' and '.join(lost)} in these steps." if lost else ""
 
 
 def worth(runs: Sequence[Found]) -> str:
@@ -131,4 +149,4 @@ def found_again(runs: Sequence[Found]) -> str:
     if not parts:
         return "n/a: stage 1 has not ended."
     told = " and ".join(parts)
-    return f"After stage 1 the right one of {GALLERY} is first in {told} of cases (chance {percent(CHANCE)})."
+    return f"After stage 1 the right one of {GALLERY} comes first: {told} (chance {percent(CHANCE)})."

@@ -9,7 +9,7 @@ from vlmlens import charts
 from vlmlens.lab.masks import MASKS
 from vlmlens.lab.masks_told import over
 from vlmlens.lab.two_stages import VARIANTS, Found, Schedule, run
-from vlmlens.lab.two_stages_found import found_again, sentence, shipped, summaries, worth
+from vlmlens.lab.two_stages_found import found_again, not_learnt, sentence, shipped, summaries, worth
 from vlmlens.progress import Progress
 from vlmlens.threads import one_thread
 from vlmlens.ui.fusion.masks import HELP as MASK
@@ -66,7 +66,7 @@ def draw() -> None:
         )
         losses([])
         return
-    runs = [Found.from_dict({k: v for k, v in each.items() if k != "seconds_of_one_core"}) for each in table["runs"]]
+    runs = [Found.from_dict(each) for each in table["runs"]]
     show(runs, f"measured by `{table['command']}` on {table['date']}")
 
 
@@ -99,7 +99,7 @@ def show(runs: Sequence[Found], how: str) -> None:
     left, right = st.columns([1.3, 1], gap="large")
     with left:
         titled(sentence(runs), HELP)
-        st.markdown(f"{worth(runs)} {found_again(runs)}")
+        st.markdown(f"{worth(runs)} {found_again(runs)} {not_learnt(runs)}")
         figures["variants"] = charts.variants(found)
         chart(figures["variants"])
         st.caption(f"{how}. Held-out pictures; {len(runs)} training seed{'s' * (len(runs) > 1)}.")
