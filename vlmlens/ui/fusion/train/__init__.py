@@ -50,8 +50,9 @@ def _runs() -> None:
     @st.fragment(run_every=REDRAW if watched else None)
     def now() -> None:
         going = work.under_way()
-        if busy is not None and going is not busy:
-            st.rerun(scope="app")  # it has ended: the button, the table and the list of models change
+        if going is not busy or [run.name for run in runs.every()] != [run.name for run in every]:
+            # Begun, ended or deleted, by a button in here or by somebody else: what stands around this changes, too.
+            st.rerun(scope="app")
         try:
             if going is not None:
                 steer.draw(going)
