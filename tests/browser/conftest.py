@@ -124,13 +124,14 @@ def wait_idle() -> Callable[..., None]:
 
 
 @pytest.fixture(scope="session")
-def app() -> Iterator[str]:
-    """The app as `make app` starts it."""
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app as `make app` starts it, with no training runs."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "vlmlens", "app", "--headless", "--port", str(port)]
-    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"HF_HUB_OFFLINE": "1"})
+    env = os.environ | {"HF_HUB_OFFLINE": "1", "VLMLENS_RUNS": str(tmp_path_factory.mktemp("runs"))}
+    server = subprocess.Popen(command, cwd=ROOT, env=env)
     url = f"http://127.0.0.1:{port}"
     for _ in range(240):
         try:
