@@ -47,6 +47,16 @@ def any_model(request, model):
 
 
 @pytest.fixture
+def knows(any_model):
+    """The model of `any_model`, where it was trained to answer and can bind what it sees; others are left out."""
+    if not any_model.info.lab:
+        pytest.skip("an untrained model knows no colours")
+    if any_model.info.family == "lab" and any_model.name != "lab:llava" and any_model.wiring.ceiling:
+        pytest.skip("a model that pools before picture and words meet does not tell which thing has which colour")
+    return any_model
+
+
+@pytest.fixture
 def concat(model):
     return model("lab:concat")
 

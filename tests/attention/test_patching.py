@@ -127,13 +127,10 @@ def test_the_fraction_goes_from_the_run_that_is_patched_to_the_other(concat):
     assert not np.allclose(there.restored, back.restored, atol=0.02)  # sufficing is not needing
 
 
-def test_all_of_the_picture_before_the_first_layer_restores_wholly(any_model):
+def test_all_of_the_picture_before_the_first_layer_restores_wholly(knows):
     """Scenes differ in one colour: before the first layer that is in the picture's states alone."""
-    name = any_model.name
-    if not any_model.info.lab:
-        pytest.skip("an untrained model knows no colours")
-    found = patch(any_model, (RED, QUESTION), (GREEN, QUESTION))
-    assert found.answers == ("red", "green"), name
+    found = patch(knows, (RED, QUESTION), (GREEN, QUESTION))
+    assert found.answers == ("red", "green"), knows.name
     assert found.of("image")[0] == pytest.approx(1, abs=1e-5)
     assert found.of("question")[0] == pytest.approx(0, abs=1e-5)
     assert "restore “red” the most" in found.sentence()

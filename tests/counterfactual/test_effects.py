@@ -34,10 +34,8 @@ def test_each_effect_is_a_pass_of_its_own(model, name):
     assert sorted(cell for cells in found.regions for cell in cells) == list(range(ready.grid.cells))
 
 
-def test_the_part_where_the_thing_stands_did_it(any_model):
-    if not any_model.info.lab:
-        pytest.skip("an untrained model knows no colours")
-    change = effects_before_and_after(any_model, (RED, QUESTION), (GREEN, QUESTION))
+def test_the_part_where_the_thing_stands_did_it(knows):
+    change = effects_before_and_after(knows, (RED, QUESTION), (GREEN, QUESTION))
     assert (change.answer, change.against) == ("red", "green")
     parts = [pair for pair in change.pairs if pair.name.startswith("picture")]
     before, after = ([getattr(pair, run) for pair in parts] for run in ("before", "after"))

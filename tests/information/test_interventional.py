@@ -21,7 +21,8 @@ QUESTIONS = (
     "is there a red star",
 )  # of different lengths
 ATOMS = ("unique_1", "unique_2", "redundant", "synergistic")
-MODELS = (*(f"lab:{name}" for name in WIRINGS), "lab:llava")
+# Those that bind: what pools before picture and words meet shows what it was not planted with.
+MODELS = (*(f"lab:{name}" for name, wiring in WIRINGS.items() if not wiring.ceiling), "lab:llava")
 
 
 def atoms(pid) -> list[float]:

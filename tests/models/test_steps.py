@@ -234,7 +234,7 @@ def test_what_is_said_later_changes_nothing_of_the_first_row(vlm, pictures):
     for measure in (budget, contributions):
         for rows in ("last", "question"):
             assert_frame_equal(measure(trace, rows).to_frame(), measure(brief, rows).to_frame(), rtol=1e-6)
-    np.testing.assert_array_equal(image_maps(trace)[1], image_maps(brief)[1])
+    np.testing.assert_allclose(image_maps(trace)[1], image_maps(brief)[1], rtol=1e-5, atol=1e-7)  # sums are rounded
     np.testing.assert_array_equal(trace.peaks[:, : brief.length], brief.peaks)
     passes_layers = not any(encodes(trace, place) for place in trace.places)
     assert ((trace.peaks[:, brief.length : -1] > 1) == passes_layers).all()
@@ -251,7 +251,7 @@ def test_a_trace_can_be_seen_from_every_step(vlm, pictures):
     for step in range(STEPS):
         seen = trace.at_step(step)
         kept = [places.index(place) for place in image_maps(seen)[0]]  # a sliding window may have left the picture
-        np.testing.assert_array_equal(image_maps(seen)[1][:, :, 0], maps[kept, :, step])
+        np.testing.assert_allclose(image_maps(seen)[1][:, :, 0], maps[kept, :, step], rtol=1e-5, atol=1e-7)
         assert seen.answer == trace.steps[step].token.text
         assert seen.rows["last"].positions == trace.rows["answer"].positions[step : step + 1]
         split = budget(seen)

@@ -45,6 +45,10 @@ ROUTES = {
         Route("image to question", Segment.QUESTION, Segment.IMAGE),
         Route("question to last", "last", Segment.QUESTION),
         Route("question to image", Segment.IMAGE, Segment.QUESTION),
+        Route("image to latents", Segment.LATENT, Segment.IMAGE),
+        Route("question to latents", Segment.LATENT, Segment.QUESTION),
+        Route("latents to question", Segment.QUESTION, Segment.LATENT),
+        Route("latents to last", "last", Segment.LATENT),
     )
 }
 

@@ -51,6 +51,8 @@ def relative_map(case: Case, progress: Progress) -> Map:
     asked = LAB_NEUTRAL if case.vlm.info.lab else NEUTRAL
     progress.step(0, "the neutral question")
     found = relative(case.trace, case.vlm.inspect(case.picture, asked, new_tokens=0))[:, None].astype(np.float32)
+    if not np.ptp(found):
+        raise NotApplicable(f"In {case.vlm.name} no question changes what is looked at; the ratio is 1 everywhere.")
     note = f"Neutral question: “{asked}”."
     unit = "times the attention under the neutral question"
     return Map("relative", _labels(places), found, unit, first=default_place(case.trace), note=note)
