@@ -12,6 +12,7 @@ SCENE = Scene((Thing(0, "red", "circle", "large"),))
 
 
 def test_a_llava_folder_answers_on_the_page(grouped_folder, settle):
+    pool.drop(str(grouped_folder))  # another test of this process may have loaded it
     at = AppTest.from_file(str(Path(__file__).resolve().parents[2] / "app.py"), default_timeout=60)
     at.query_params.update({"model": str(grouped_folder), "scene": SCENE.to_json(), "q": "what color is the circle?"})
     settle(at.run())
