@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from vlmlens.charts.figure import AFTER, BEFORE, QUIET, Figure, figure, rows
+from vlmlens.charts.figure import AFTER, BEFORE, QUIET, Figure, figure, named_rows, rows
 
 LINE = "M0,-1.4L0,1.4"
 
@@ -25,13 +25,7 @@ def shares(
         "scale": {"domain": [0, 1]},
         "axis": {"values": [0, 0.25, 0.5, 0.75, 1], "format": ".0%"},
     }
-    place = {
-        "field": "place",
-        "type": "ordinal",
-        "title": None,
-        "scale": {"domain": list(range(len(names)))},
-        "axis": {"labelExpr": f"{json.dumps(names)}[datum.value]", "grid": True},
-    }
+    place = named_rows(names)
     kinds = ["measured here, one dot a seed", "published"]
     count = len(dots)
     points = {
@@ -90,13 +84,7 @@ def shares(
 def against_truth(names: Sequence[str], true: Sequence[float], found: Sequence[Sequence[float]]) -> Figure:
     """One row a problem: the truth as a line, every repetition's estimate as a dot. Bits."""
     axis = {"field": "bits", "type": "quantitative", "title": "bits"}
-    place = {
-        "field": "place",
-        "type": "ordinal",
-        "title": None,
-        "scale": {"domain": list(range(len(names)))},
-        "axis": {"labelExpr": f"{json.dumps(list(names))}[datum.value]", "grid": True, "labelLimit": 220},
-    }
+    place = named_rows(names, labelLimit=220)
     pairs = [(index, value) for index, values in enumerate(found) for value in values if value == value]
     dots = {
         "data": rows(place=[p for p, _ in pairs], bits=[v for _, v in pairs]),
@@ -191,13 +179,7 @@ def by_wiring(
     axis = {"field": "value", "type": "quantitative", "title": what, "scale": {"domain": [0, most]}}
     if most == 1:
         axis["axis"] = {"values": [0, 0.25, 0.5, 0.75, 1], "format": ".0%"}
-    place = {
-        "field": "place",
-        "type": "ordinal",
-        "title": None,
-        "scale": {"domain": list(range(len(names)))},
-        "axis": {"labelExpr": f"{json.dumps(names)}[datum.value]", "grid": True},
-    }
+    place = named_rows(names)
     dots = [(at, value) for at, name in enumerate(names) for value in known[name]]
     means = [(at, sum(known[name]) / len(known[name])) for at, name in enumerate(names) if known[name]]
     absent = [at for at, name in enumerate(names) if not known[name]]
@@ -253,13 +235,7 @@ def differences_to_published(
         "title": "img2txt less txt2img (blue: published)",
         "scale": {"domain": [-1, 1]},
     }
-    place = {
-        "field": "place",
-        "type": "ordinal",
-        "title": None,
-        "scale": {"domain": list(range(len(names)))},
-        "axis": {"labelExpr": f"{json.dumps(list(names))}[datum.value]", "grid": True, "labelLimit": 200},
-    }
+    place = named_rows(names, labelLimit=200)
     known = [(at, *each) for at, each in enumerate(found) if each[0] == each[0]]
     data = rows(
         place=[row[0] for row in known],
@@ -347,13 +323,7 @@ def conditions(
                 "scale": {"domain": [0, most]},
                 "axis": {"values": [0, 0.25, 0.5, 0.75, 1], "format": ".0%"} if most == 1 else {},
             },
-            "y": {
-                "field": "place",
-                "type": "ordinal",
-                "title": None,
-                "scale": {"domain": list(range(len(names)))},
-                "axis": {"labelExpr": f"{json.dumps(names)}[datum.value]", "grid": True},
-            },
+            "y": named_rows(names),
             "color": {
                 "field": "wiring",
                 "type": "nominal",

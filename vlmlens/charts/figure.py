@@ -1,5 +1,6 @@
 """What every chart returns: a Vega-Lite specification, and the colours and look that all of them share."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +57,17 @@ def rows(**columns: Sequence[Any]) -> Spec:
             {name: None if value != value else value for name, value in zip(names, row, strict=True)}
             for row in zip(*columns.values(), strict=True)
         ]
+    }
+
+
+def named_rows(names: Sequence[str] | Sequence[list[str]], **axis: Any) -> Spec:
+    """A row for each name (or its lines), in their order: the vertical channel of data whose `place` is the row."""
+    return {
+        "field": "place",
+        "type": "ordinal",
+        "title": None,
+        "scale": {"domain": list(range(len(names)))},
+        "axis": {"labelExpr": f"{json.dumps(list(names))}[datum.value]", "grid": True, **axis},
     }
 
 

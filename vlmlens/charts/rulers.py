@@ -1,10 +1,9 @@
 """The picture's share of the same models by every ruler, and each ruler against what a knock-out really does."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vlmlens.charts.figure import Figure, Spec, figure, rows
+from vlmlens.charts.figure import Figure, Spec, figure, named_rows, rows
 
 YOURS = "yours"
 # Colour tells the family of a wiring, shape the wiring in it. Both are free on this axis: it has no sides to colour.
@@ -64,13 +63,7 @@ def by_ruler(marks: Sequence[Mark], rulers: Sequence[str], absent: Mapping[str, 
     """A row a ruler, a dot with its interval for every model; `absent` says why a ruler has no dot at all."""
     there = [mark for mark in marks if mark.share == mark.share]
     looks = [name for name in LOOKS if any(mark.look == name for mark in there)]
-    place = {
-        "field": "place",
-        "type": "ordinal",
-        "title": None,
-        "scale": {"domain": list(range(len(rulers)))},
-        "axis": {"labelExpr": f"{json.dumps([_lines(name) for name in rulers])}[datum.value]", "grid": True},
-    }
+    place = named_rows([_lines(name) for name in rulers])
     # Side by side inside a row, in the order of the legend, so that marks of equal shares do not hide each other.
     beside = {"field": "look", "type": "nominal", "scale": {"domain": looks}}
     color, shape = _look(looks)
