@@ -17,6 +17,7 @@ from vlmlens.lab.sample import take
 from vlmlens.lab.text import encode
 from vlmlens.lab.training.plan import Plan, PlanError
 from vlmlens.lab.vision import HEADS, PATCHES, WIDTH
+from vlmlens.progress import Cancelled, Progress
 from vlmlens.trace import Site
 from vlmlens.trace.capture import Recorder, recording
 
@@ -30,7 +31,7 @@ def quick(monkeypatch):
     from vlmlens.lab.pitfalls import hard_negatives
 
     few = pairs(40)
-    monkeypatch.setattr(hard_negatives, "pairs", lambda local=False: few)
+    monkeypatch.setattr(hard_negatives, "pairs", lambda local=False, progress=None: few)
     return few
 
 
@@ -161,6 +162,14 @@ def test_pairs_are_seen_by_the_eyes_of_the_model():
     assert not torch.equal(seen.image, local.image)
     with pytest.raises(PlanError, match="frozen"):
         REMEDIES["hard negatives"].plan(Plan("concat", rate_pretrained=1e-4), 0.5)
+
+
+def test_a_person_can_stop_a_run_while_its_pairs_are_made_ready():
+    stopped = Progress()
+    stopped.cancel()
+    with pytest.raises(Cancelled):
+        pairs(7, seed=5, progress=stopped)
+    assert len(pairs(7, seed=5, progress=Progress()).ids) == len(drawn(7, seed=5)) > 0
 
 
 def test_every_scene_with_one_thing_changed_is_offered_once():

@@ -86,11 +86,9 @@ class ContrastiveReadout(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.attention = TwoPools(width)
         self.answers = nn.Parameter(torch.randn(len(ANSWERS), width) * 0.5)
-        self.see = nn.Sequential(
-            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
-        )
-        self.say = nn.Sequential(
-            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width)
+        self.see, self.say = (
+            nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+            for _ in range(2)
         )
         self.scale = nn.Parameter(torch.tensor(10.0).log())
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
 import torch
@@ -19,8 +18,10 @@ from vlmlens.lab.scenes import CELLS, COLORS, HELD_OUT_PAIRS, SHAPES, SIZES, Sce
 from vlmlens.lab.text import encode
 from vlmlens.lab.training.plan import Plan, PlanError
 from vlmlens.lab.weights import load_encoders, load_eyes
+from vlmlens.progress import Progress
 
 PAIRS = 1500  # drawn once
+BLOCK = 125  # of them drawn or encoded together, between two looks whether the person has stopped the run
 AT_ONCE = 64  # of them in a step
 
 
@@ -57,32 +58,42 @@ def changed(item: Item, rng: np.random.Generator) -> Item | None:
     return None
 
 
-def drawn(count: int, seed: int = 0) -> list[tuple[Item, Item]]:
+def drawn(count: int, seed: int = 0, progress: Progress | None = None) -> list[tuple[Item, Item]]:
     """So many pairs of training items, or fewer where an item has no partner; the same for the same seed."""
     rng = np.random.default_rng([29, seed])
-    found = ((item, changed(item, rng)) for item in take("train", 2000 + seed, count))
-    return [(item, other) for item, other in found if other is not None]
+    found = []
+    for number, item in enumerate(take("train", 2000 + seed, count)):
+        if progress is not None and number % BLOCK == 0:
+            progress.check()
+        if (other := changed(item, rng)) is not None:
+            found.append((item, other))
+    return found
 
 
-@cache
-def pairs(count: int = PAIRS, seed: int = 0, local: bool = False) -> Pairs:
-    """The same with features, by the shipped eyes, or by local ones."""
+_ready: dict[tuple[int, int, bool], Pairs] = {}
+
+
+def pairs(count: int = PAIRS, seed: int = 0, local: bool = False, progress: Progress | None = None) -> Pairs:
+    """The same with features, by the shipped eyes, or by local ones; made at the first call. Raises Cancelled."""
+    key = count, seed, local
+    if key not in _ready:
+        _ready[key] = _encoded(drawn(count, seed, progress), local, progress)
+    return _ready[key]
+
+
+def _encoded(items: list[tuple[Item, Item]], local: bool, progress: Progress | None) -> Pairs:
     vision = load_eyes() if local else load_encoders()[0]
-    items = drawn(count, seed)
     index = {question: i for i, question in enumerate(all_questions())}
     ids = encode([question.text for question in all_questions()])
-    with torch.no_grad():
-        sides = [
-            torch.cat(
-                [
-                    vision(torch.from_numpy(render_batch([pair[side].scene for pair in items[start : start + 250]])))
-                    for start in range(0, len(items), 250)
-                ]
-            ).half()
-            for side in (0, 1)
-        ]
+    blocks = []
+    for start in range(0, len(items), BLOCK):
+        if progress is not None:
+            progress.check()
+        both = [[pair[side].scene for pair in items[start : start + BLOCK]] for side in (0, 1)]
+        with torch.no_grad():
+            blocks.append(torch.stack([vision(torch.from_numpy(render_batch(scenes))) for scenes in both], 1).half())
     return Pairs(
-        torch.stack(sides, dim=1),
+        torch.cat(blocks),
         ids[[index[item.question] for item, _ in items]],
         torch.tensor([[ANSWERS.index(item.answer) for item in pair] for pair in items]),
     )
@@ -107,7 +118,7 @@ def frozen(asked: Plan, strength: float) -> Plan:
 
 def loss(step: Step, strength: float) -> Tensor:
     """strength x InfoNCE, each answer's own scene against the other of its pair; both ways."""
-    data = pairs(local=isinstance(step.model.vision, LocalEyes))
+    data = pairs(local=isinstance(step.model.vision, LocalEyes), progress=step.progress)
     index = chosen(step, len(data.ids))
     words, mask = step.model.words(data.ids[index])
     logits = [

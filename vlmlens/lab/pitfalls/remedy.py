@@ -7,6 +7,7 @@ from torch import Tensor
 
 from vlmlens.lab.model import LabModel
 from vlmlens.lab.training.plan import Plan
+from vlmlens.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +21,7 @@ class Step:
     answer: Tensor  # int [item]
     logits: Tensor  # [item, answer]
     attention: Mapping[str, Tensor]  # site name -> [item, head, query, key], part of the graph; empty unless needed
+    progress: Progress | None = None  # of the run, for what a remedy has to make ready first
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ class Trainer:
             data = batch(self.how, self.step, pixels=not self.frozen, progress=progress)
             # The dice belong to all threads; only remedies roll them.
             with seeded(self.plan.seed, 2, self.step) if self.cures else nullcontext():
-                loss, added = self.losses(data)
+                loss, added = self.losses(data, progress)
             self.optimiser.zero_grad()
             (loss + added).backward()
             due = self.every > 0 and ((self.step + 1) % self.every == 0 or self.step + 1 == self.plan.steps)
@@ -125,7 +125,7 @@ class Trainer:
         self.seconds += time.monotonic() - began
         return Point(self.step, float(loss.detach()), self.seconds, float(added.detach()), measured)
 
-    def losses(self, data: Batch) -> tuple[Tensor, Tensor]:
+    def losses(self, data: Batch, progress: Progress | None = None) -> tuple[Tensor, Tensor]:
         """Cross-entropy of a batch, and what remedies add to it."""
         ids = self.ids[data.question]
         if self.frozen:
@@ -144,7 +144,7 @@ class Trainer:
             from vlmlens.lab.pitfalls import Step
 
             attention = {name: flow.weights for name, flow in recorder.flows.items()}
-            step = Step(self.model, image, words, mask, data.answer, logits, attention)
+            step = Step(self.model, image, words, mask, data.answer, logits, attention, progress)
             for remedy, strength in self.cures:
                 if remedy.loss is not None:
                     added = added + remedy.loss(step, strength)

@@ -3,8 +3,11 @@
 import streamlit as st
 
 from vlmlens import charts
+from vlmlens.errors import UserError
 from vlmlens.information.ablation import over_seeds
 from vlmlens.information.measured import SHIPPED, ablation, conditions
+from vlmlens.rulers import RULERS as RULERS_MADE
+from vlmlens.rulers.table import shipped
 from vlmlens.ui.fusion import gallery_words as words
 from vlmlens.ui.look import chart, titled
 
@@ -18,6 +21,7 @@ def bits(wiring: str) -> None:
     mine = [r for r in readings if r.wiring == wiring]
     if not mine:
         _once(wiring)
+        _by_rulers(wiring)
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         ruler = str(
@@ -38,6 +42,7 @@ def bits(wiring: str) -> None:
     titled(f"Image share by the {SHOWN.get(ruler, ruler)} ruler, {kind} questions: {told}{doubt}.", words.BITS)
     chart(_drawn([f"seed {r.seed}" for r in rows], [_atoms(r) for r in rows]))
     st.caption(f"{point} · measured by `{command}` on {date}")
+    _by_rulers(wiring)
 
 
 def _once(wiring: str) -> None:
@@ -59,6 +64,27 @@ def _once(wiring: str) -> None:
     )
     chart(_drawn(["seed 0"], [[own.pid[atom] for atom in own.pid]]))
     st.caption(f"Interventional, exact for 32 scenes · measured by `{table.command}` on {table.date}")
+
+
+def _by_rulers(wiring: str) -> None:
+    """The share by every ruler of the Rulers view, over the seeds that were measured there."""
+    try:
+        table = shipped()
+    except UserError:
+        return
+    mine = [row for row in table.of("wiring") if row.family == wiring]
+    lines = []
+    for ruler in RULERS_MADE:
+        mean, low, high = over_seeds([share for row in mine if (share := row.share(ruler)) == share])
+        if mean == mean:
+            lines.append(f"{ruler} **{mean:.2f}**" + (f" [{low:.2f}, {high:.2f}]" if low == low else ""))
+    if lines:
+        st.markdown(f"*Image share by every ruler, color questions.* {' · '.join(lines)}")
+        st.caption(f"{table.ensemble}, {_seeds(len(mine))} · measured by `{table.command}` · see Rulers")
+
+
+def _seeds(count: int) -> str:
+    return "one seed" if count == 1 else f"{count} seeds"
 
 
 def _drawn(names: list[str], atoms: list[list[float]]) -> charts.Figure:
