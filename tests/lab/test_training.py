@@ -31,6 +31,20 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(wiring, po
     assert not torch.equal(weights(0), weights(1))
 
 
+def test_a_curve_ends_with_the_loss_that_was_told_and_the_gates_of_the_model(pool):
+    losses, curve = [], []
+    vision, text = load_encoders()
+    model = train.train_wiring("gated", 0, pool, vision, text, QUICK, report=losses.append, curve=curve)
+    told = {"step": QUICK.steps, "loss": pytest.approx(float(losses[-1].split("loss ")[1].split(",")[0]), abs=6e-4)}
+    for number, layer in enumerate(model.fusion.links(), start=1):
+        for pair in (link.gates() for link in layer if link.look.gated):
+            for name, gate in zip(("attention", "feed-forward"), pair, strict=True):
+                told[f"{name}, layer {number}"] = pytest.approx(gate.item(), abs=1e-4)
+    assert curve == [told]
+    assert len(told) > 2
+    assert any(gate.expected for name, gate in told.items() if "layer" in name)
+
+
 def test_a_wiring_learns_and_its_encoders_stay_frozen(pool):
     vision, text = load_encoders()
     before = {k: v.clone() for k, v in vision.state_dict().items()}

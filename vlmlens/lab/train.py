@@ -21,6 +21,7 @@ from vlmlens.lab.questions import ANSWERS, KINDS, all_questions
 from vlmlens.lab.sample import Item, take
 from vlmlens.lab.scenes import BOARD, CELLS, COLORS, SHAPES, SIZES, Scene
 from vlmlens.lab.text import PAD, TextEncoder, encode
+from vlmlens.lab.training.watch import gates
 from vlmlens.lab.vision import SIDE, WIDTH, VisionEncoder
 
 Report = Callable[[str], None]
@@ -227,9 +228,9 @@ def train_wiring(
         if curve is None:
             return
         point: dict[str, float] = {"step": step, "loss": round(loss, 4)}
-        for number, layer in enumerate(model.fusion.links(), start=1):
-            for gates in filter(None, (link.gates() for link in layer)):
-                point |= {f"{of}, layer {number}": round(float(gate), 4) for of, gate in zip(GATED, gates, strict=True)}
+        for number, pair in enumerate(gates(model), start=1):
+            for of, gate in zip(GATED, pair or (), strict=False):
+                point[f"{of}, layer {number}"] = round(gate, 4)
         curve.append(point)
 
     odds = None
