@@ -18,7 +18,9 @@ Written by `benchmarks/measured.py` from the cards in `assets/lab`; `vlmlens tra
 2000 held-out questions a model (test split, seed 0, language prior 0.3), 95 % Wilson intervals. *Blind*: an empty
 board in place of the picture; the prior allows {ceiling:.3f} to a model that never looks. *Never seen*: accuracy on
 1000 questions about colour-shape pairs that no training scene showed; small models do not compose well. Training times
-are on one thread of a busy two-core machine.
+are on one thread of a two-core machine that was busy with other work; `lab:gated`, `lab:gated@2`, `lab:perceiver@2`,
+`lab:late@2` and `lab:contrastive@2` had a core to themselves, where 1400 steps of `lab:concat` or `lab:bidirectional`,
+the dearest, take 6.5 to 7.6 minutes (by 600 of them).
 
 """
 

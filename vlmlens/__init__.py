@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vlmlens import attention, attribution, counterfactual, diagnostics, information, perturb
+    from vlmlens import attention, attribution, counterfactual, diagnostics, information, models, perturb
     from vlmlens.models import list_models, load
     from vlmlens.trace import Knockout, Replace, Trace, Watch, open_trace
 
@@ -27,7 +27,7 @@ _HOMES = {
     "Replace": "vlmlens.trace",
 }
 
-_PACKAGES = ("attention", "attribution", "counterfactual", "diagnostics", "information", "perturb")
+_PACKAGES = ("attention", "attribution", "counterfactual", "diagnostics", "information", "models", "perturb")
 
 __all__ = [
     "Knockout",
@@ -42,6 +42,7 @@ __all__ = [
     "information",
     "list_models",
     "load",
+    "models",
     "open_trace",
     "perturb",
 ]
