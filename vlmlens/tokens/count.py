@@ -1,7 +1,7 @@
 """How many image tokens does a family make of a picture? One row a family, in closed form.
 
-    cut = read_cut("qwen2_vl", images, config)  # preprocessor_config.json and config.json, or their like
-    cut.see(1024, 768).tokens
+cut = read_cut("qwen2_vl", images, config)  # preprocessor_config.json and config.json, or their like
+cut.see(1024, 768).tokens
 """
 
 from collections.abc import Callable, Mapping

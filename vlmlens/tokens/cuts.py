@@ -303,6 +303,8 @@ class Shortest:
             wide, high = scale * wide, scale * high
         columns, rows = (int(edge + 0.5) // self.divisor * self.divisor // self.patch for edge in (wide, high))
         if not columns * rows:
-            raise UserError(f"A picture of {width} x {height} pixels is too thin: this family would keep no patch of it.")
+            raise UserError(
+                f"A picture of {width} x {height} pixels is too thin: this family would keep no patch of it."
+            )
         how = f"{columns} x {rows} patches of {self.patch} px and one token for the whole"
         return Seen(columns * rows + 1, 1, (rows, columns), how)
