@@ -1,1 +1,1 @@
-"""Compressors of the lab: 36 image tokens to fewer, one file each. To be written."""
+"""Compressors of the lab: 36 image tokens to fewer, one file each."""
