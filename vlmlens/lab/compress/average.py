@@ -46,4 +46,5 @@ COMPRESSOR = Compression(
     known_as="LLaVA-OneVision (Li et al., 2024), M3 (Cai et al., 2024), MobileVLM; Gemma 3 pools 4 x 4",
     loses="Detail, everywhere alike: two things under one token are mixed.",
     query_aware=False,
+    steps=800,
 )

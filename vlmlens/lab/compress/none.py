@@ -24,6 +24,6 @@ COMPRESSOR = Compression(
     query_aware=False,
     selects=True,
     budgets=(PATCHES,),
-    steps=500,
+    steps=300,
     control=True,
 )

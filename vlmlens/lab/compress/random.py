@@ -24,5 +24,6 @@ COMPRESSOR = Compression(
     loses="Whole patches, blindly.",
     query_aware=False,
     selects=True,
+    steps=800,
     control=True,
 )

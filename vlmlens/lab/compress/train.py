@@ -18,9 +18,11 @@ from vlmlens.lab.compress.model import BASE, CompressedModel
 from vlmlens.lab.questions import all_questions
 from vlmlens.lab.text import encode
 from vlmlens.lab.train import EMPHASIS, Pool, Recipe, Report, optimise
+from vlmlens.lab.vision import PATCHES
 from vlmlens.lab.weights import LabName, load_wiring
 
-RECIPE = Recipe(pool=30_000, steps=0, batch=256, rate=1e-3, emphasis=True)  # steps are the compressor's own
+RECIPE = Recipe(pool=30_000, steps=0, batch=192, rate=1e-3, emphasis=True)  # steps are the compressor's own
+WHOLE = 0.5  # how often all patches are told, against any other budget: it is what the base can do, and the dearest
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +56,12 @@ def train_compressor(
     parts = (model.compressor, model.base.fusion, model.base.readout)
     learning = [parameter.requires_grad_() for part in parts for parameter in part.parameters()]
     budgets = compression.budgets if only is None else (only,)
+    often = np.array([WHOLE if keep == PATCHES and len(budgets) > 1 else 1.0 for keep in budgets])
     dice = np.random.default_rng([5, seed])
     curve: list[dict[str, float]] = []
 
     def loss_of(index: np.ndarray) -> Tensor:
-        keep = int(dice.choice(budgets))
+        keep = int(dice.choice(budgets, p=often / often.sum()))
         which = pool.question[index]
         image, text, real = pool.image[index].float(), words[which], mask[which]
         return F.cross_entropy(model.fuse(model.tell(image, text, real, keep), text, real), pool.answer[index])
