@@ -35,7 +35,7 @@ from vlmlens.lab.compress.train import RECIPE, train_compressor
 from vlmlens.lab.compress.weights import load_compressed, path_of, save_compressed, trained_seeds
 from vlmlens.lab.factory import POOL_SEED
 from vlmlens.lab.questions import KINDS, all_questions
-from vlmlens.lab.sample import PRIOR, take
+from vlmlens.lab.sample import PRIOR, best_blind_accuracy, take
 from vlmlens.lab.text import encode
 from vlmlens.lab.train import Pool, make_pool
 from vlmlens.lab.weights import SEEDS, load_encoders
@@ -161,6 +161,7 @@ def write(rows: list[dict[str, Any]], test: Pool) -> None:
         "n": len(test.answer),
         "sample": SAMPLE,
         "prior": PRIOR,
+        "floor": round(best_blind_accuracy(PRIOR, [all_questions()[i] for i in test.question.tolist()]), 5),
         "asked": {kind: asked[kind] for kind in KINDS if asked[kind]},
         "rows": sorted(rows, key=lambda r: (r["only"] or 0, order.index(r["compressor"]), r["seed"])),
         "costs": costs(),

@@ -47,7 +47,7 @@ class Compression:
     query_aware: bool  # whether the words of the question decide
     selects: bool = False  # whether tokens are patches as they were
     budgets: tuple[int, ...] = BUDGETS
-    steps: int = 1000  # of training, with everything else alike
+    steps: int = 1200  # of training, with everything else alike
     control: bool = False  # no method, but what a method must beat
 
     @property

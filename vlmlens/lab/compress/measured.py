@@ -4,6 +4,7 @@ The file, `assets/tokens/compression.json`:
 
     {"command", "date", "device", "versions": {...},
      "n": 2000, "sample": 0, "prior": 0.3,            # held-out questions, as `lab/evaluate.py` draws them
+     "floor": 0.5,                                    # the accuracy that needs no picture
      "asked": {"color": 290, ...},                    # of which kind so many
      "rows": [{"compressor": "q-former", "seed": 0,
                "only": null,                          # or the one budget that it was trained for

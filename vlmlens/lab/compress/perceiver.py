@@ -31,5 +31,5 @@ COMPRESSOR = Compression(
     known_as="Perceiver (Jaegle et al., 2021), the resampler of Flamingo (Alayrac et al., 2022): any number to 64",
     loses="What no latent has learned to look for; exact places.",
     query_aware=False,
-    steps=1600,
+    steps=2000,
 )

@@ -35,5 +35,5 @@ COMPRESSOR = Compression(
     known_as="BLIP-2 (Li et al., 2023): 257 to 32; with the words, as here, InstructBLIP (Dai et al., 2023)",
     loses="What this question did not ask for; exact places.",
     query_aware=True,
-    steps=1600,
+    steps=2000,
 )

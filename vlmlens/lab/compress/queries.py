@@ -23,5 +23,5 @@ COMPRESSOR = Compression(
     known_as="Matryoshka query transformer (Hu et al., 2024), attention pooling of CoCa (Yu et al., 2022), Qwen-VL",
     loses="What no query has learned to look for; exact places.",
     query_aware=False,
-    steps=1600,
+    steps=2000,
 )
