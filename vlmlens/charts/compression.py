@@ -36,9 +36,7 @@ def compression(
     needs no picture, drawn as a dashed line.
     """
     places = sorted({dot.across for dot in dots})
-    scale: Spec = (
-        {"type": "log", "nice": False, "padding": 14} if cost else {"type": "sqrt", "nice": False, "padding": 14}
-    )
+    scale: Spec = {"type": "log" if cost else "sqrt", "nice": False, "padding": 14}
     ticks: Spec = {"format": "~s", "tickCount": 5} if cost else {"values": places, "format": "d"}
     x: Spec = {
         "field": "across",

@@ -33,4 +33,6 @@ def choose(scores: Tensor, keep: int, explore: bool = False) -> Tensor:
 
 def kept(image: Tensor, shares: Tensor) -> Told:
     """The patches that were chosen, as they are."""
-    return Told(shares @ image, shares)
+    if shares.requires_grad:
+        return Told(shares @ image, shares)
+    return Told(image.gather(1, shares.argmax(-1)[..., None].expand(-1, -1, image.shape[-1])), shares)

@@ -1,13 +1,12 @@
 """What does a question cost once its picture is told in fewer tokens? Multiply-adds, of one question."""
 
-import copy
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
-from vlmlens.lab.compress.asking import Asking
 from vlmlens.lab.compress.model import CompressedModel
 from vlmlens.lab.cost import QUESTION
 from vlmlens.lab.text import encode
@@ -50,26 +49,25 @@ def cost(model: CompressedModel, keep: int, question: str = QUESTION) -> TokenCo
 
 
 def compressing(model: CompressedModel, keep: int, question: str = QUESTION) -> int:
-    """The compressor's own multiply-adds, counted from the modules that ran.
+    """The compressor's own multiply-adds: every matrix product and convolution of one pass."""
+    counter = _Products()
+    with torch.no_grad():
+        words, mask = model.base.words(encode([question]))
+        image = torch.randn(1, PATCHES, WIDTH, generator=torch.Generator().manual_seed(0))
+        with counter:
+            model.compressor(image, words, mask, keep)
+    return counter.total
 
-    Not counted: products without weights of their own, the mean of the patches above all (tokens x patches x width).
-    """
-    compressor = copy.deepcopy(model.compressor).eval()
-    counts: list[int] = []
 
-    def hear(module: nn.Module, given: tuple[Any, ...], made: Any) -> None:
-        if isinstance(module, nn.Linear):
-            counts.append(made.numel() * module.in_features)
-        elif isinstance(module, Asking):
-            weights: Tensor = made[1]  # [batch, head, query, key]
-            counts.append(2 * weights.numel() * (WIDTH // module.heads))
+class _Products(TorchDispatchMode):
+    """Counts by the shapes that torch's own formulas read, below all modules and without a hook in any of them."""
 
-    handles = [module.register_forward_hook(hear) for module in compressor.modules()]
-    try:
-        with torch.no_grad():
-            words, mask = model.base.words(encode([question]))
-            compressor(torch.zeros(1, PATCHES, WIDTH), words, mask, keep)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return sum(counts)
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if formula := flop_registry.get(func.overloadpacket):
+            self.total += int(formula(*args, **(kwargs or {}), out_val=made)) // 2
+        return made

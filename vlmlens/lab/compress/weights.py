@@ -60,7 +60,6 @@ def save_compressed(name: str, seed: int, trained: Trained) -> None:
     partial.replace(path)
 
 
-@cache
 def load_compressed(name: str, seed: int = 0) -> CompressedModel:
     """A trained compressor with the fusion that reads it, ready to answer.
 
@@ -69,6 +68,11 @@ def load_compressed(name: str, seed: int = 0) -> CompressedModel:
     path = path_of(name, seed)
     if not path.exists():
         raise ModelError(f"{name} with seed {seed} is not trained yet: `{COMMAND}` trains what is missing.")
+    return _loaded(name, path)
+
+
+@cache
+def _loaded(name: str, path: Path) -> CompressedModel:
     try:
         state = load_file(path)
         model = CompressedModel(COMPRESSORS[name], LabModel(BASE))
