@@ -13,6 +13,7 @@ from vlmlens.charts.budget import budget, contributions
 from vlmlens.charts.budget_difference import budget_difference
 from vlmlens.charts.by_kind import by_kind
 from vlmlens.charts.causal import causal
+from vlmlens.charts.compression import GROUPS, Compressed, compression
 from vlmlens.charts.contrast import distances
 from vlmlens.charts.dose import dose
 from vlmlens.charts.effects import effects
@@ -51,12 +52,14 @@ __all__ = [
     "ATOMS",
     "ATOM_COLORS",
     "FORMATS",
+    "GROUPS",
     "LOOKS",
     "PICKED",
     "SCALES",
     "SEGMENT_COLORS",
     "SHAPES",
     "YOURS",
+    "Compressed",
     "Dot",
     "Figure",
     "Line",
@@ -75,6 +78,7 @@ __all__ = [
     "by_wiring",
     "caption",
     "causal",
+    "compression",
     "conditions",
     "context_attention",
     "context_use",
