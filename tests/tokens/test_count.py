@@ -1,5 +1,6 @@
 """Image tokens counted in closed form are those that the real processors write, in every family."""
 
+import json
 import runpy
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from PIL import Image
 from vlmlens.errors import NotApplicable, UserError
 from vlmlens.models.families import ROWS
 from vlmlens.tokens.count import COUNTS, read_cut
-from vlmlens.tokens.cuts import MOST_PIXELS, Natural, Split, Square, Tiled
+from vlmlens.tokens.cuts import MOST_PIXELS, Natural
+from vlmlens.tokens.models import TABLE, find, of_loaded, published
 
 BUILDERS = runpy.run_path(str(Path(__file__).parents[1] / "models" / "tiny.py"))["BUILDERS"]
 
@@ -57,7 +59,7 @@ def test_fifty_sizes_are_cut_as_the_real_processor_cuts_them(name):
         try:
             found = cut.see(*size).tokens
         except UserError:
-            with pytest.raises(ValueError):
+            with pytest.raises(ValueError, match=r"aspect ratio|must contain"):
                 written(name, processor, model.config, size)
             continue
         tried += 1
@@ -65,3 +67,78 @@ def test_fifty_sizes_are_cut_as_the_real_processor_cuts_them(name):
             wrong.append((size, found, real))
     assert not wrong
     assert tried >= 50
+
+
+ROWS_OF_MODELS = {row["id"]: row for row in json.loads(TABLE.read_text())}
+UNLIKE = ("blip-2", "instructblip", "mllama")  # whose processors do not say how many tokens they make
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, row in ROWS_OF_MODELS.items() if row["family"] not in UNLIKE and "13b" not in name]
+)
+def test_published_settings_count_as_the_real_processor_says(name):
+    """At full size the processors' own reckoning, which resizes nothing."""
+    row, real = ROWS_OF_MODELS[name], find(name)
+    _, processor = BUILDERS[row["family"]]()
+    images = type(processor.image_processor)(**row["images"])
+    processor.image_processor = images
+    vision = row["config"]["vision_config"]
+    if "image_seq_len" in vars(processor):
+        processor.image_seq_len = (images.max_image_size["longest_edge"] // vision["patch_size"] // real.cut.merge) ** 2
+    for attribute in ("num_image_tokens", "image_seq_length"):
+        if attribute in vars(processor):
+            setattr(processor, attribute, real.see(10, 10).tokens if real.cut.see(10, 10).views == 1 else 729)
+    if "patch_size" in vars(processor):
+        processor.patch_size = vision["patch_size"]
+    tried = [size for size in sizes(50, 4000) if max(size) < 200 * min(size)]
+    found = [real.see(*size).tokens for size in tried]
+    assert len(tried) > 30
+    if row["family"] in ("idefics3", "smolvlm"):  # the processor counts its signs as well
+        views = [images.get_number_of_image_patches(high, wide)[0] for wide, high in tried]
+        assert found == [processor.image_seq_len * count for count in views]
+        return
+    said = processor._get_num_multimodal_tokens(image_sizes=[(high, wide) for wide, high in tried])["num_image_tokens"]
+    signs = 2 if row["family"] == "internvl" else 0  # it counts those around the picture as well
+    assert found == [count - signs for count in said]
+
+
+def test_llava_next_makes_more_than_the_quoted_2880_of_four_tiles():
+    """24 x 24 patches five times are 2880; each of the 48 rows of the four tiles ends with a sign of its own."""
+    assert find("llava-next-7b").see(672, 672).tokens == 2880 + 48
+
+
+def test_a_size_that_no_picture_has_is_refused_in_words():
+    for size in ((0, 10), (10, -1), (MOST_PIXELS + 1, 5)):
+        with pytest.raises(UserError, match="pixels wide and high"):
+            find("llava-1.5-7b").see(*size)
+    with pytest.raises(UserError, match="200 times"):
+        Natural(14, 2, 3136, 10**6).see(10_000, 20)
+    with pytest.raises(UserError, match="no published model"):
+        find("llava-9")
+
+
+def test_settings_that_say_nothing_are_not_applicable():
+    with pytest.raises(NotApplicable, match="no row"):
+        read_cut("unheard", {}, {})
+    with pytest.raises(NotApplicable, match="do not say"):
+        read_cut("qwen2_vl", {}, {})
+
+
+def test_a_loaded_model_is_reckoned_with_like_a_published_one():
+    from vlmlens.models import load
+
+    vlm = load("lab:llava")
+    real = of_loaded(vlm)
+    assert real.see(48, 48).tokens == 36
+    assert real.decoder.layers == vlm.model.config.text_config.num_hidden_layers
+    assert real.cost(48, 48, 10).total > 0
+    with pytest.raises(NotApplicable, match="Hugging Face"):
+        of_loaded(load("lab:concat"))
+
+
+@pytest.mark.parametrize("name", published())
+def test_more_pixels_never_make_fewer_views_of_a_square(name):
+    real = find(name)
+    views = [real.see(side, side).views for side in (64, 512, 1024, 2048, 4096)]
+    assert views == sorted(views)
+    assert all(real.see(side, side).tokens > 0 for side in (1, 28, 333, 4000))

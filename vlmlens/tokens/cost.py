@@ -32,7 +32,7 @@ class Sequence:
     def __post_init__(self) -> None:
         if min(self.image, self.text) < 0 or not 1 <= self.image + self.text <= MOST_TOKENS:
             raise UserError(
-                f"A sequence has 1 to {MOST_TOKENS:,} tokens; {self.image} of a picture and {self.text} of text do not fit."
+                f"{self.image} tokens of a picture and {self.text} of text make no sequence of 1 to {MOST_TOKENS:,}."
             )
 
     @property
@@ -181,17 +181,3 @@ def _reader_flops(reader: Reader, patches: int) -> int:
     own = 8 * q * d**2 + 4 * q**2 * d + 4 * q * d * reader.inner
     crossed = 4 * q * d**2 + 4 * patches * reader.source * d + 4 * q * patches * d
     return reader.layers * own + reader.crossed * crossed
-
-
-def published_layer(tokens: int, hidden: int, inner: int) -> int:
-    """One layer by the formula of FastV: 4 n d^2 + 2 n^2 d + 2 n d m (Chen et al., ECCV 2024, section 4.1).
-
-    It counts multiply-adds of queries, keys, values and output, of both products of attention, and of an MLP of two maps.
-    """
-    return 4 * tokens * hidden**2 + 2 * tokens**2 * hidden + 2 * tokens * hidden * inner
-
-
-def published_share(tokens: int, kept: int, layers: int, after: int, hidden: int, inner: int) -> float:
-    """The part of the cost that is left where `after` layers see all tokens and the rest `kept` (FastV, section 4.1)."""
-    whole, less = published_layer(tokens, hidden, inner), published_layer(kept, hidden, inner)
-    return (after * whole + (layers - after) * less) / (layers * whole)

@@ -21,8 +21,8 @@ MOST_ASPECT = 200  # Qwen's processors refuse a picture that is longer
 class Seen:
     """What a picture becomes.
 
-    `tokens` are the decoder's, or beside its sequence the keys that it may look at. The signs that some processors write
-    around a picture and between its tiles are text and not counted.
+    `tokens` are the decoder's, or beside its sequence the keys that it may look at. The signs that some processors
+    write around a picture and between its tiles are text and not counted.
     """
 
     tokens: int
@@ -108,8 +108,8 @@ class AnyRes:
         if shrunk > 1.1:
             high, broad = int(high // shrunk), int(broad // shrunk)
         how = (
-            f"the whole as {side} x {side} = {side**2}, and {columns} x {rows} tiles of {self.tile} px, without padding "
-            f"{high} rows of {broad} tokens and a sign for each row's end"
+            f"the whole as {side} x {side} = {side**2}, and {columns} x {rows} tiles of {self.tile} px: unpadded "
+            f"{high} rows of {broad} tokens, each with a sign at its end"
         )
         return Seen(side**2 + high * (broad + 1), 1 + rows * columns, (side, side), how)
 
