@@ -102,6 +102,16 @@ def test_published_settings_count_as_the_real_processor_says(name):
     assert found == [count - signs for count in said]
 
 
+@pytest.mark.parametrize("name", ["llava-next-7b", "internvl3-1b", "idefics3-8b", "smolvlm-256m"])
+def test_published_settings_cut_real_pictures_so(name):
+    row, real = ROWS_OF_MODELS[name], find(name)
+    _, processor = BUILDERS[row["family"]]()
+    images = type(processor.image_processor)(**row["images"])
+    for size in ((700, 220), (90, 400)):
+        pixels = images(images=[Image.new("RGB", size)], return_tensors="pt")["pixel_values"]
+        assert pixels.shape[:-3].numel() == real.see(*size).views
+
+
 def test_llava_next_makes_more_than_the_quoted_2880_of_four_tiles():
     """24 x 24 patches five times are 2880; each of the 48 rows of the four tiles ends with a sign of its own."""
     assert find("llava-next-7b").see(672, 672).tokens == 2880 + 48

@@ -15,6 +15,7 @@ from vlmlens.charts.by_kind import by_kind
 from vlmlens.charts.causal import causal
 from vlmlens.charts.compression import GROUPS, Compressed, compression
 from vlmlens.charts.contrast import distances
+from vlmlens.charts.cost import cost_parts, scaled_accuracy
 from vlmlens.charts.dose import dose
 from vlmlens.charts.effects import effects
 from vlmlens.charts.export import FORMATS, export
@@ -84,6 +85,7 @@ __all__ = [
     "context_use",
     "contributions",
     "controls",
+    "cost_parts",
     "curves",
     "differences",
     "differences_to_published",
@@ -112,6 +114,7 @@ __all__ = [
     "reached",
     "remedy",
     "ruler_against_effect",
+    "scaled_accuracy",
     "scorecard",
     "shares",
     "side_by_side",

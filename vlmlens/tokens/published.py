@@ -58,8 +58,8 @@ class Example:
             )
         direct, compressed = self.pairs
         lines.append(
-            f"{direct:,} / {compressed:,} = {self.pair_ratio:.2f} times fewer pairs ({1 - compressed / direct:.1%} saved), "
-            f"from {self.token_ratio:.0f} times fewer image tokens"
+            f"{direct:,} / {compressed:,} = {self.pair_ratio:.2f} times fewer pairs "
+            f"({1 - compressed / direct:.1%} saved), from {self.token_ratio:.0f} times fewer image tokens"
         )
         return lines
 
@@ -117,8 +117,8 @@ TABLE = (
         257,
         32,
         8,
-        "The 257th is the token of the whole; of patches alone it is 256 / 32 = 8 exactly. In numbers rather than tokens "
-        "it is 257 x 1024 / (32 x 768) = 10.7, since a query is narrower than a patch.",
+        "The 257th is the token of the whole; of patches alone it is 256 / 32 = 8 exactly. In numbers rather than "
+        "tokens it is 257 x 1024 / (32 x 768) = 10.7 (its paper's ViT-L), since a query is narrower than a patch.",
     ),
     Compression(
         "Perceiver resampler (Flamingo)",
@@ -173,8 +173,8 @@ QUOTATIONS = (
         81,
         "smolvlm-2.2b",
         (1024, 768),
-        "81 is of one tile; a picture is stretched to 4 x 3 tiles and the whole is one more. That is more than LLaVA-1.5 "
-        "uses with no compression at all.",
+        "81 is of one tile; a picture is stretched to 4 x 3 tiles and the whole is one more. That is more than "
+        "LLaVA-1.5 uses with no compression at all.",
     ),
     Quotation("Gemma 3: image tokens of any picture", 256, "gemma3-4b", (1024, 768), "4096 patches, averaged 4 x 4."),
     Quotation(
