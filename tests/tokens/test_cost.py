@@ -150,3 +150,19 @@ def test_a_rate_is_measured_and_can_be_stopped():
     stopped.cancel()
     with pytest.raises(Cancelled):
         measure(torch.device("cpu"), progress=stopped)
+
+
+def test_the_command_line_says_the_same(capsys):
+    import json
+
+    from vlmlens.cli import main
+
+    assert main(["cost", "--model", "qwen2-vl-2b", "--picture", "672x448", "--text", "20", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["flops"]["total"] == find("qwen2-vl-2b").cost(672, 448, 20).total
+    assert found["image_tokens"] == (672 // 28) * (448 // 28)
+    assert main(["cost", "--list", "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)["models"]) == set(published())
+    for wrong in (["--model", "none"], ["--picture", "large"], ["--picture", "0x4"], ["--text", "-900"]):
+        assert main(["cost", *wrong]) == 2
+        assert len(capsys.readouterr().err.strip().splitlines()) == 1
