@@ -2,6 +2,7 @@
 
 import json
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,13 @@ def test_a_size_that_no_picture_has_is_refused_in_words():
         Natural(14, 2, 3136, 10**6).see(10_000, 20)
     with pytest.raises(UserError, match="no published model"):
         find("llava-9")
+
+
+@pytest.mark.parametrize("name", ["llava-1.5-7b", "llava-next-7b", "internvl3-1b", "smolvlm-256m"])
+def test_patches_larger_than_a_tile_are_refused_in_words(name):
+    real = find(name)
+    with pytest.raises(UserError, match="smaller patches"):
+        replace(real, cut=replace(real.cut, patch=5000)).see(640, 480)
 
 
 def test_settings_that_say_nothing_are_not_applicable():

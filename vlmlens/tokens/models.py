@@ -41,8 +41,14 @@ class Real:
         return self.decoder.crossed > 0
 
     def see(self, width: int, height: int) -> Seen:
-        """What a picture of this size, in pixels, becomes."""
-        return self.cut.see(width, height)
+        """What a picture of this size, in pixels, becomes. Raises UserError where it becomes nothing."""
+        try:
+            seen = self.cut.see(width, height)
+        except ZeroDivisionError:
+            seen = None
+        if seen is None or seen.tokens < 1:
+            raise UserError("With such patches and tiles no image token is left; take smaller patches or larger tiles.")
+        return seen
 
     def sequence(self, seen: Seen, text: int, image: int | None = None) -> Sequence:
         """What the decoder is given; `image` tokens in place of the family's own count."""

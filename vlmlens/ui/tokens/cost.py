@@ -17,7 +17,7 @@ from vlmlens.tokens.rate import LEAVES_OUT, Rate, measure
 from vlmlens.ui.jobs import result
 from vlmlens.ui.look import chart, guard, titled
 from vlmlens.ui.models import memory, model
-from vlmlens.ui.request import Request, asked
+from vlmlens.ui.request import Request, asked, remember
 from vlmlens.ui.save import save_all
 from vlmlens.ui.tokens import cost_words as words
 from vlmlens.ui.tokens.cost_budgets import draw_budgets
@@ -27,6 +27,7 @@ DEFAULT = "llava-1.5-7b"
 USUAL = (1024, 768)  # pixels of a picture that nobody chose
 LOADED = "loaded"
 MOST_TEXT = 1_000_000
+MOST_TILES = 64
 UNTOUCHED = ("crossed", "windowed", "window")  # of a decoder: kept as they are
 
 
@@ -45,7 +46,9 @@ def draw() -> None:
             both[f"{other:,} image tokens"] = fewer
         figures["parts"] = charts.cost_parts(both)
         chart(figures["parts"])
-        rate = _rate()
+        rate = None
+        with guard():  # while it is measured the rest stands
+            rate = _rate()
         frame = _table(own, fewer, dtype, rate)
         st.dataframe(frame, width="stretch", hide_index=True)
         if rate is not None:
@@ -87,6 +90,8 @@ def _chosen(request: Request) -> tuple[Real, tuple[int, int], int, int, str]:
             "here as well, as it cuts pictures up when it is loaded.",
         )
     )
+    if name == LOADED:
+        remember(request)
     real = of_loaded(model(request.model)) if name == LOADED else rows[name]
     shown = _shared_size(request)
     one, two = st.columns(2)
@@ -155,7 +160,9 @@ def _numbers(shape: Any, key: str, without: tuple[str, ...]) -> Any:
         if type(value) is int and each.name not in without:
             least = 0 if value == 0 or each.name in ("extra", "least") else 1
             label = each.name.replace("_", " ")
-            found[each.name] = int(st.number_input(label, least, 10**8, value, key=f"{key}-{each.name}"))
+            tiles = each.name in ("least", "most") and value <= MOST_TILES
+            most = MOST_TILES if tiles else max(MOST_TEXT, 100 * value)
+            found[each.name] = int(st.number_input(label, least, most, value, key=f"{key}-{each.name}"))
     return replace(shape, **found)
 
 
