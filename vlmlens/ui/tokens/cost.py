@@ -28,6 +28,7 @@ USUAL = (1024, 768)  # pixels of a picture that nobody chose
 LOADED = "loaded"
 MOST_TEXT = 1_000_000
 MOST_TILES = 64
+ROW = 35  # pixels of a table's line
 UNTOUCHED = ("crossed", "windowed", "window")  # of a decoder: kept as they are
 
 
@@ -50,7 +51,7 @@ def draw() -> None:
         with guard():  # while it is measured the rest stands
             rate = _rate()
         frame = _table(own, fewer, dtype, rate)
-        st.dataframe(frame, width="stretch", hide_index=True)
+        st.dataframe(frame, width="stretch", hide_index=True, height=ROW * (len(frame) + 1) + 3)
         if rate is not None:
             _time(rate, own, fewer)
         st.divider()
@@ -192,14 +193,14 @@ def _sentence(real: Real, size: tuple[int, int], seen: Seen, own: Cost, fewer: C
     if other == given.image:
         return told + "The second budget is the same."
     return told + (
-        f"With {other:,} in their place, {_times(given.image, other)}, it takes {flops(fewer.total)}, "
+        f"With {other:,} in their place, {_times(given.image, other, 'fewer')}, it takes {flops(fewer.total)}, "
         f"{_times(own.total, fewer.total)}."
     )
 
 
-def _times(before: float, after: float) -> str:
+def _times(before: float, after: float, less: str = "less") -> str:
     """How many times less, or more."""
-    return f"{before / after:.1f} times less" if after <= before else f"{after / before:.1f} times more"
+    return f"{before / after:.1f} times {less}" if after <= before else f"{after / before:.1f} times more"
 
 
 def flops(count: float) -> str:

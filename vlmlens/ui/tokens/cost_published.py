@@ -20,13 +20,12 @@ def draw_published() -> None:
             f"{found.attention_share:.0%} of the decoder's work even at {found.images[0] + found.text:,} tokens.",
             words.EXAMPLE,
         )
-        for step in found.steps():
-            st.markdown(f"1. {step}")
         direct, compressed = (cost.decoder / 1e12 for cost in found.costs)
-        st.markdown(
-            f"1. All operations of that decoder: {direct:.2f} / {compressed:.2f} TFLOP = {found.cost_ratio:.2f} times "
-            "fewer"
+        whole = (
+            f"All operations of a decoder of that many layers (LLaVA-1.5 7B): {direct:.2f} / {compressed:.2f} TFLOP = "
+            f"{found.cost_ratio:.2f} times fewer"
         )
+        st.markdown("\n".join(f"1. {step}" for step in (*found.steps(), whole)))
     with right:
         agreeing = sum(row.verdict == "agrees" for row in TABLE)
         titled(
@@ -34,7 +33,7 @@ def draw_published() -> None:
             "cannot be checked.",
             words.RATIOS,
         )
-        st.dataframe(
+        st.table(
             pd.DataFrame(
                 [
                     {
@@ -47,9 +46,7 @@ def draw_published() -> None:
                     }
                     for row in TABLE
                 ]
-            ),
-            width="stretch",
-            hide_index=True,
+            ).set_index("how")
         )
         wrong = [row for row in QUOTATIONS if row.verdict == "disagrees"]
         titled(
@@ -57,7 +54,7 @@ def draw_published() -> None:
             "model's own rule makes.",
             words.QUOTED,
         )
-        st.dataframe(
+        st.table(
             pd.DataFrame(
                 [
                     {
@@ -69,7 +66,5 @@ def draw_published() -> None:
                     }
                     for row in QUOTATIONS
                 ]
-            ),
-            width="stretch",
-            hide_index=True,
+            ).set_index("told of")
         )
