@@ -192,8 +192,9 @@ def _sentence(real: Real, size: tuple[int, int], seen: Seen, own: Cost, fewer: C
     )
     if other == given.image:
         return told + "The second budget is the same."
+    fewer_tokens = _times(given.image, other, "fewer")
     return told + (
-        f"With {other:,} in their place, {_times(given.image, other, 'fewer')}, it takes {flops(fewer.total)}, "
+        f"With {other:,} in their place, {fewer_tokens}, it takes {flops(fewer.total)}, "
         f"{_times(own.total, fewer.total)}."
     )
 

@@ -12,6 +12,7 @@ from vlmlens.ui.models import memory
 from vlmlens.ui.tokens import cost_words as words
 
 TERA = 1e12
+FIRST = "query-aware top-k"  # the compressor that knows the question, as pruning in large models does
 
 
 def draw_budgets(real: Real, size: tuple[int, int], text: int, dtype: str) -> dict[str, charts.Figure]:
@@ -43,10 +44,12 @@ def draw_budgets(real: Real, size: tuple[int, int], text: int, dtype: str) -> di
 
 
 def _compressor(measured: Measured) -> str:
+    names = [name for name in measured.compressors if len(measured.budgets(name)) > 1]
     return str(
         st.selectbox(
             "The lab's accuracy, scaled: compressor",
-            list(measured.compressors),
+            names or list(measured.compressors),
+            index=names.index(FIRST) if FIRST in names else 0,
             key="cost-compressor",
             bind="query-params",
             help="Measured on lab scenes where it keeps the same share of 36 tokens. Dashed: what needs no picture.",
