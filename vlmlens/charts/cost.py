@@ -10,7 +10,7 @@ from vlmlens.trace import Segment
 TERA = 1e12
 COLORS = dict(zip(PARTS, ("#E69F00", "#F0E442", "#56B4E9", "#D55E00", "#0072B2", "#999999"), strict=True))
 ANSWER = SEGMENT_COLORS[Segment.ANSWER]
-BAR, LEGEND, AXIS = 34, 64, 60  # pixels
+BAR, LEGEND, AXIS = 34, 84, 60  # pixels
 
 
 def cost_parts(costs: Mapping[str, Cost], tall: int = BAR) -> Figure:
@@ -39,7 +39,7 @@ def cost_parts(costs: Mapping[str, Cost], tall: int = BAR) -> Figure:
             "field": "part",
             "type": "nominal",
             "scale": {"domain": list(PARTS), "range": [COLORS[part] for part in PARTS]},
-            "legend": {"columns": 3, "symbolType": "square"},
+            "legend": {"columns": 2, "symbolType": "square"},
         },
         "order": {"field": "order", "type": "quantitative"},
         "tooltip": [

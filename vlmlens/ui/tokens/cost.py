@@ -172,7 +172,7 @@ def _shape_told(real: Real) -> str:
     told = (
         f"{decoder.layers} layers of width {decoder.hidden:,}, {decoder.heads} heads ({decoder.kv_heads} for keys) of "
         f"{decoder.head}, MLP {decoder.inner:,}{'' if decoder.gated else ' without a gate'}, "
-        f"{decoder.vocabulary:,} tokens known"
+        f"a vocabulary of {decoder.vocabulary:,}"
     )
     if decoder.windowed:
         told += f"; {decoder.windowed} layers keep {decoder.window:,} tokens"
