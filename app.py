@@ -12,6 +12,8 @@ st.navigation(
         st.Page("app_pages/fusion.py", title="Fusion"),
         st.Page("app_pages/information.py", title="Information"),
         st.Page("app_pages/diagnostics.py", title="Diagnostics"),
+        st.Page("app_pages/tokens.py", title="Tokens"),
+        st.Page("app_pages/learn.py", title="Learn"),
     ],
     position="top",
 ).run()

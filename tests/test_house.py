@@ -22,6 +22,7 @@ FLOORS = (
     {"lab", "models"},
     {"attention", "attribution", "information", "diagnostics", "tokens", "counterfactual", "pitfalls", "rulers"},
     {"charts"},
+    {"lessons", "classroom"},
     {"ui", "sweep", "cli", "__main__", ""},  # "" is the package itself, which offers everything by name
     {"app_pages", "app"},
 )

@@ -106,7 +106,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_run_options(train)
     train.set_defaults(verb=_train)
 
-    for verb in (models, inspect, evaluate, pid, diagnose, perturb, train):
+    cost = verbs.add_parser("cost", help="what the image tokens of a picture cost in a real model")
+    cost.add_argument("--model", default="llava-1.5-7b", help="a published one, by its short name; see --list")
+    cost.add_argument("--picture", default="1024x768", metavar="WIDTHxHEIGHT", help="in pixels")
+    cost.add_argument("--text", type=int, default=64, help="tokens of text")
+    cost.add_argument("--tokens", type=int, metavar="N", help="so many image tokens in place of the family's own count")
+    cost.add_argument("--list", action="store_true", help="every published model, with this picture")
+    cost.set_defaults(verb=_cost)
+
+    for verb in (models, inspect, evaluate, pid, diagnose, perturb, train, cost):
         verb.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return parser
 
@@ -356,6 +364,33 @@ def _train(options: argparse.Namespace) -> None:
         _tell(f"{name}: accuracy {card['held_out']['accuracy']}, least {min(card['held_out']['by_question'].values())}")
     if options.json:
         _print({"cards": cards})
+
+
+def _cost(options: argparse.Namespace) -> None:
+    from vlmlens.tokens.models import find, published
+
+    size = tuple(int(edge) for edge in options.picture.lower().split("x") if edge.isdigit())
+    if len(size) != 2:
+        raise UserError(f"--picture is WIDTHxHEIGHT in pixels, for instance 672x672; got {options.picture}.")
+    width, height = size
+    found = {}
+    for name in published() if options.list else [options.model]:
+        real = find(name)
+        seen, cost = real.see(width, height), real.cost(width, height, options.text, options.tokens)
+        rule = {"model": real.name, "hub": real.hub, "picture": [width, height], "views": seen.views, "rule": seen.how}
+        found[name] = rule | cost.to_dict()
+        if options.json:
+            continue
+        cache = cost.cache() / 2**20
+        told = f"{cost.sequence.image:6,} image tokens {cost.total / 1e12:9.3f} TFLOP {cache:9.1f} MiB of cache in bf16"
+        print(f"{name:22} {told}")
+        if not options.list:
+            print(f"  {seen.how}")
+            for part, flops in cost.flops.items():
+                print(f"  {part:18} {flops / 1e12:9.3f} TFLOP  {flops / cost.total:6.1%}")
+            print(f"  pairs of tokens, all layers {cost.pairs:,}")
+    if options.json:
+        _print({"models": found} if options.list else found[options.model])
 
 
 class _Line(Progress):

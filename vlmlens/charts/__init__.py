@@ -13,7 +13,9 @@ from vlmlens.charts.budget import budget, contributions
 from vlmlens.charts.budget_difference import budget_difference
 from vlmlens.charts.by_kind import by_kind
 from vlmlens.charts.causal import causal
+from vlmlens.charts.compression import GROUPS, Compressed, compression
 from vlmlens.charts.contrast import distances
+from vlmlens.charts.cost import cost_parts, scaled_accuracy
 from vlmlens.charts.dose import dose
 from vlmlens.charts.effects import effects
 from vlmlens.charts.export import FORMATS, export
@@ -51,12 +53,14 @@ __all__ = [
     "ATOMS",
     "ATOM_COLORS",
     "FORMATS",
+    "GROUPS",
     "LOOKS",
     "PICKED",
     "SCALES",
     "SEGMENT_COLORS",
     "SHAPES",
     "YOURS",
+    "Compressed",
     "Dot",
     "Figure",
     "Line",
@@ -75,11 +79,13 @@ __all__ = [
     "by_wiring",
     "caption",
     "causal",
+    "compression",
     "conditions",
     "context_attention",
     "context_use",
     "contributions",
     "controls",
+    "cost_parts",
     "curves",
     "differences",
     "differences_to_published",
@@ -108,6 +114,7 @@ __all__ = [
     "reached",
     "remedy",
     "ruler_against_effect",
+    "scaled_accuracy",
     "scorecard",
     "shares",
     "side_by_side",

@@ -48,7 +48,7 @@ class LabVLM(VLM):
     def prepare(self, picture: Image.Image, question: str) -> Prepared:
         words, told = self.words(question)
         with torch.inference_mode(), self.listening():
-            image, text, mask = self.model.encode(torch.from_numpy(_pixels(picture)[None]), self.ids([question]))
+            image, text, mask = self.model.encode(torch.from_numpy(lab_pixels(picture)[None]), self.ids([question]))
         latents, side = self.model.fusion.queries, self.model.side
         patches = side * side
         segments = np.array([Segment.IMAGE] * patches + [*told] + [Segment.LATENT] * latents, np.int8)
@@ -95,7 +95,7 @@ class LabVLM(VLM):
         side = self.model.side
         along = torch.arange(PIXELS) * side // PIXELS
         cells = (along[:, None] * side + along)[None, :, :, None]
-        pixels = torch.from_numpy(_pixels(prepared.image)[None]).float()
+        pixels = torch.from_numpy(lab_pixels(prepared.image)[None]).float()
         return Eyes(pixels, cells, logits, self.model.fusion.enter_image)
 
     def rank(self, probabilities: np.ndarray) -> tuple[Answer, ...]:
@@ -113,7 +113,7 @@ class LabVLM(VLM):
     def batch(self, pictures: Sequence[Picture], questions: Sequence[str]) -> Batch:
         ids = self.ids(questions)
         with torch.inference_mode(), self.listening():
-            image, text, mask = self.model.encode(torch.from_numpy(np.stack([_pixels(p) for p in pictures])), ids)
+            image, text, mask = self.model.encode(torch.from_numpy(np.stack([lab_pixels(p) for p in pictures])), ids)
         asked = mask == 1  # with a planted model the mask also tells what stands around the question
         seen, none = asked.new_ones(len(ids), self.model.side**2), torch.zeros_like(asked)
         latents = asked.new_zeros(len(ids), self.model.fusion.queries)
@@ -140,7 +140,7 @@ class LabVLM(VLM):
         whole = torch.cat([mask.new_ones(len(ids), patches), mask, mask.new_ones(len(ids), latents)], dim=1)[:, reads]
         for index, picture in enumerate(pictures):
             with self.lock, torch.inference_mode(), self.listening(), recording(recorder):
-                image = self.model.see(torch.from_numpy(_pixels(picture)[None]))
+                image = self.model.see(torch.from_numpy(lab_pixels(picture)[None]))
                 logits = [self.model.fuse(image.expand(len(ids), -1, -1), text, mask)]
                 before = [
                     states for layer, states in sorted(streams.items()) if 0 < layer < len(self.model.fusion.layers)
@@ -149,7 +149,7 @@ class LabVLM(VLM):
             yield slice(index, index + 1), torch.stack(logits)[:, None]
 
 
-def _pixels(picture: Picture) -> np.ndarray:
+def lab_pixels(picture: Picture) -> np.ndarray:
     """uint8 [48, 48, rgb], whatever the picture's size."""
     if isinstance(picture, Scene):
         return render_array(picture)

@@ -84,7 +84,13 @@ class Fusion(nn.Module):
 
         Returns the stream that the answer is read from, its mask, and how many patches there are.
         """
-        image, question = self.enter_image(image), self.enter_question(question)
+        return self.join(self.enter_image(image), self.enter_question(question), mask)
+
+    def join(self, image: Tensor, question: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, int]:
+        """The same of what has entered already, image [batch, token, width] and question [batch, word, width].
+
+        However many image tokens there are, and whatever they stand for: their places are in them.
+        """
         entered = [image, question]
         parts = places(image.shape[1], question.shape[1], self.queries)
         real = [mask.new_ones(image.shape[:2]), mask]

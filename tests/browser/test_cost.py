@@ -1,0 +1,35 @@
+"""The Cost view as a person uses it: another size is another cost, the link restores it, in both color schemes."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+
+def opened(page: Page, url: str, **link: str) -> None:
+    query = "&".join(f"{key}={value}" for key, value in {"view": "Cost", **link}.items())
+    page.goto(f"{url}/tokens?{query}")
+    page.wait_for_selector(".stMain [data-testid='stVegaLiteChart']", timeout=60_000)
+
+
+def test_a_size_decides_the_tokens_and_the_link_keeps_it(app, page, new_page, wait_idle):
+    opened(page, app, **{"cost-model": "qwen2-vl-2b"})
+    wait_idle(page)
+    width = page.get_by_label("Picture width, px")
+    width.fill("448")
+    width.press("Enter")
+    expect(page.get_by_text("of 448 x 768 px").first).to_be_visible(timeout=30_000)
+    wait_idle(page)
+    assert "cost-width=448" in page.url
+    again = new_page()
+    again.goto(page.url)
+    expect(again.get_by_text("of 448 x 768 px").first).to_be_visible(timeout=60_000)
+    expect(again.get_by_text("Qwen2-VL 2B makes").first).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (400, "dark")])
+def test_nothing_serious_for_axe_and_nothing_sideways(app, new_page, axe_findings, wait_idle, width, scheme):
+    page = new_page(width, 900, scheme)
+    opened(page, app)
+    wait_idle(page)
+    assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 2")
+    assert not page.locator("[data-testid='stException']").count()
+    assert not axe_findings(page)

@@ -1,0 +1,5 @@
+"""The Learn page. To be written."""
+
+
+def show() -> None:
+    raise NotImplementedError
