@@ -38,7 +38,8 @@ class Effect:
     probability: float  # of the full model's answer, in the pruned one
     said_before: str  # the whole answer
     said_after: str
-    stays: np.ndarray  # bool [image token], in the order of the sequence
+    positions: np.ndarray  # int [image token], in the order of the sequence
+    stays: np.ndarray  # bool [image token]
     scores: np.ndarray | None  # [image token]; None where all stay
     shown: np.ndarray  # [cell], 0 to 1: how much of what the decoder reads of each cell goes on after layer K
     grid: Grid
@@ -87,6 +88,7 @@ def compare(
         float(chances[before.candidate]),
         said_before,
         said_after,
+        image,
         stays,
         scores,
         visible(prepared.grid, image, stays),
