@@ -16,12 +16,18 @@ from vlmlens.ui.source import examples
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def start(**link: str) -> AppTest:
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=90)
-    at.query_params.update({"model": "lab:llava", "view": "Pruning"} | link)
-    at.run().switch_page(str(ROOT / "app_pages" / "tokens.py"))
-    at.query_params.update({"model": "lab:llava", "view": "Pruning"} | link)
-    return at.run()
+@pytest.fixture
+def start(settle):
+    """start(**link): the view, when its work is done."""
+
+    def opened(**link: str) -> AppTest:
+        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=90)
+        at.run().switch_page(str(ROOT / "app_pages" / "tokens.py"))
+        at.session_state["model"] = link.pop("model", "lab:llava")
+        at.query_params.update({"view": "Pruning"} | link)
+        return settle(at.run())
+
+    return opened
 
 
 def told(at: AppTest) -> str:
@@ -35,7 +41,7 @@ def vlm():
     return vlmlens.load("lab:llava")
 
 
-def test_it_opens_with_the_answer_before_and_after(vlm):
+def test_it_opens_with_the_answer_before_and_after(vlm, start):
     at = start(**{"prune-share": "25", "prune-layer": "1"})
     text = told(at)
     effect = compare(vlm, examples()[0], QUESTION, 0.25, 1)
@@ -55,14 +61,14 @@ def test_it_opens_with_the_answer_before_and_after(vlm):
         ({"prune-by": "random"}, "ranked by chance, the control"),
     ],
 )
-def test_the_ends_of_the_dials_are_told_in_a_sentence(link, said):
+def test_the_ends_of_the_dials_are_told_in_a_sentence(link, said, start):
     assert said in told(start(**link))
 
 
-def test_a_model_of_the_lab_is_refused_and_one_that_can_is_a_button_away():
+def test_a_model_of_the_lab_is_refused_and_one_that_can_is_a_button_away(start, settle):
     at = start(model="lab:concat")
     assert "no image tokens in the sequence of a Hugging Face decoder" in told(at)
-    at.button(key="prune-take").click().run()
+    settle(at.button(key="prune-take").click().run())
     assert "**9 of 36** image tokens" in told(at)
 
 
@@ -83,7 +89,7 @@ def measured(path, above=0.2, half=0.05):
     ("above", "half", "word"),
     [(0.2, 0.05, "more than chance"), (-0.2, 0.05, "less than chance"), (0.02, 0.05, "inconclusive against chance")],
 )
-def test_accuracy_over_many_questions_has_its_verdict(monkeypatch, tmp_path, above, half, word):
+def test_accuracy_over_many_questions_has_its_verdict(monkeypatch, tmp_path, above, half, word, start):
     measured(tmp_path / "prune.json", above, half)
     kept = prune_measured.read
     monkeypatch.setattr("vlmlens.ui.tokens.pruning_accuracy.read", lambda: kept(tmp_path / "prune.json"))
@@ -91,7 +97,7 @@ def test_accuracy_over_many_questions_has_its_verdict(monkeypatch, tmp_path, abo
     assert re.search(rf"answers \*\*0\.985\*\* of 300 .* with 25% of them .*\*\*{word}\*\*", text)
 
 
-def test_not_measured_and_damaged_are_told_in_a_sentence(monkeypatch, tmp_path):
+def test_not_measured_and_damaged_are_told_in_a_sentence(monkeypatch, tmp_path, start):
     kept = prune_measured.read
     monkeypatch.setattr("vlmlens.ui.tokens.pruning_accuracy.read", lambda: kept(tmp_path / "none.json"))
     assert "not measured yet" in told(start())
