@@ -1,8 +1,9 @@
 """How many image tokens can a model do without, and what is saved? Accuracy and wall time against the share kept.
 
-python benchmarks/prune.py --run                    # what is not measured yet: about 3 minutes on one core
-python benchmarks/prune.py --run --again time       # the clock anew, on a quiet machine
-python benchmarks/prune.py                          # print what was measured last
+python benchmarks/prune.py --run                 # what is not measured yet: about 4 minutes on one quiet core
+python benchmarks/prune.py --run accuracy        # this part alone, which needs no quiet
+python benchmarks/prune.py --run time --anew     # the clock again
+python benchmarks/prune.py                       # write docs/pruning.md from what was measured last, and print it
 
 lab:llava on held-out items (test split): every ranking, K and share; chance by several draws. Wall time: full and
 pruned passes in turn, ratios of pairs. The large model is untrained: a LLaVA of 16 layers, hidden 512, with a prompt of
@@ -44,6 +45,7 @@ ITEMS, SEED, DRAWS, PAIRS, RESAMPLES = 300, 11, 5, 31, 2000
 LARGE = "untrained LLaVA, 2000 tokens"
 LARGE_POINTS = ((0.5, 2), (0.25, 2))
 LARGE_PAIRS = 7
+PARTS = ("accuracy", "time")
 BAR = 0.7  # of the time, at 2000 tokens with half of the image tokens from layer 2
 
 
@@ -95,12 +97,11 @@ def clock(vlm: HuggingFaceVLM, ready: Prepared, name: str, share: float, layer: 
     return Time(*shape, timing.ratio, timing.interval, published, less / full)
 
 
-def run(again: str) -> None:
-    """Measure what is not in the file yet; `again` names a part that is to be measured anew."""
-    before = read() if TARGET.exists() else None
+def run(parts: list[str], anew: bool) -> None:
+    """Measure what of these parts is not in the file yet, or all of them anew."""
+    before = read()
     rows: dict[str, list[Any]] = {
-        "accuracy": [] if before is None or again == "accuracy" else list(before.accuracy),
-        "time": [] if before is None or again == "time" else list(before.time),
+        part: [] if before is None or (anew and part in parts) else list(getattr(before, part)) for part in PARTS
     }
     items = take("test", SEED, ITEMS)
 
@@ -115,22 +116,23 @@ def run(again: str) -> None:
         vlm = vlmlens.load(name)
         assert isinstance(vlm, HuggingFaceVLM)
         points = [(name, layer, share) for layer in layers_allowed(vlm) for share in SHARES]
-        if missing := [point for point in points if point not in there]:
+        if "accuracy" in parts and (missing := [point for point in points if point not in there]):
             full = right(vlm, items)
             for _, layer, share in missing:
                 for accuracy in accuracies(vlm, items, layer, share, full):
                     add("accuracy", accuracy)
-        if name == MODELS[0]:
+        if "time" in parts and name == MODELS[0]:
             ready = vlm.prepare(vlm.image(items[0].scene), items[0].question.text)
             for _, layer, share in [point for point in points if point not in clocked]:
                 add("time", clock(vlm, ready, name, share, layer, PAIRS))
-    if missing := [(share, layer) for share, layer in LARGE_POINTS if (LARGE, layer, share) not in clocked]:
+    large = [(share, layer) for share, layer in LARGE_POINTS if (LARGE, layer, share) not in clocked]
+    if "time" in parts and large:
         with tempfile.TemporaryDirectory() as folder:
             build(Path(folder), 2000)
             vlm = vlmlens.load(folder, device="cpu")
             assert isinstance(vlm, HuggingFaceVLM)
             ready = prepared(vlm, 2000)
-            for share, layer in missing:
+            for share, layer in large:
                 add("time", clock(vlm, ready, LARGE, share, layer, LARGE_PAIRS))
 
 
@@ -229,12 +231,14 @@ answers mean nothing, its time does. At its half of the tokens after layer 2 the
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--run", action="store_true", help="measure what is not measured yet")
-    parser.add_argument("--again", choices=("accuracy", "time"), default="", help="measure this part anew")
+    parser.add_argument(
+        "--run", nargs="*", choices=PARTS, help="measure what of these is not measured yet; all of them"
+    )
+    parser.add_argument("--anew", action="store_true", help="and also what is")
     asked = parser.parse_args()
-    if asked.run:
+    if asked.run is not None:
         torch.set_num_threads(1)
-        run(asked.again)
+        run(asked.run or list(PARTS), asked.anew)
     found = read()
     if found is None:
         print("Nothing was measured yet: python benchmarks/prune.py --run")
