@@ -105,9 +105,11 @@ def run(parts: list[str], anew: bool) -> None:
     }
     items = take("test", SEED, ITEMS)
 
-    def add(part: str, row: Accuracy | Time) -> None:
-        rows[part].append(row)
-        print(*astuple(row), flush=True)
+    def add(part: str, *found: Accuracy | Time) -> None:
+        """What belongs together is written at once, so that a run that is cut short leaves no half of it."""
+        rows[part].extend(found)
+        for row in found:
+            print(*astuple(row), flush=True)
         write(rows)
 
     there = {(row.model, row.layer, row.share) for row in rows["accuracy"]}
@@ -119,8 +121,7 @@ def run(parts: list[str], anew: bool) -> None:
         if "accuracy" in parts and (missing := [point for point in points if point not in there]):
             full = right(vlm, items)
             for _, layer, share in missing:
-                for accuracy in accuracies(vlm, items, layer, share, full):
-                    add("accuracy", accuracy)
+                add("accuracy", *accuracies(vlm, items, layer, share, full))
         if "time" in parts and name == MODELS[0]:
             ready = vlm.prepare(vlm.image(items[0].scene), items[0].question.text)
             for _, layer, share in [point for point in points if point not in clocked]:

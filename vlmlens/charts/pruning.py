@@ -10,6 +10,7 @@ from vlmlens.trace import Grid
 
 HEIGHT = 250
 LINES = {"attention": (AFTER, [1, 0]), "received": (BEFORE, [6, 3]), "random": (NULL, [2, 2])}
+MOST = 2.0  # of the full pass: where the axis of what is saved ends
 FADED = 0.86  # of the way to grey, for what leaves
 
 Point = tuple[float, float, float, float]  # share, value, low, high; NaN where there is no interval
@@ -46,10 +47,20 @@ def by_share(found: Mapping[str, Sequence[Point]], value: str, band: str, marked
         "type": "quantitative",
         "title": value,
         "scale": {"domain": [0, 1]},
-        "axis": {"values": [0, 0.25, 0.5, 0.75, 1]},
+        "axis": {"values": [0, 0.25, 0.5, 0.75, 1], "format": ".2f"},
     }
-    color = {"field": "name", "type": "nominal", "scale": {"domain": names, "range": [LINES[n][0] for n in names]}}
-    dash = {"field": "name", "type": "nominal", "scale": {"domain": names, "range": [LINES[n][1] for n in names]}}
+    color = {
+        "field": "name",
+        "type": "nominal",
+        "scale": {"domain": names, "range": [LINES[n][0] for n in names]},
+        "legend": {"symbolOpacity": 1, "symbolType": "stroke", "symbolStrokeWidth": 3},
+    }
+    dash = {
+        "field": "name",
+        "type": "nominal",
+        "scale": {"domain": names, "range": [LINES[n][1] for n in names]},
+        "legend": None,
+    }
     layers: list[Spec] = [
         {
             "data": data,
@@ -94,7 +105,7 @@ def saved(clock: tuple[float, float, float] | None, counted: float, formula: flo
     names = ["published formula", "operations counted", "this device's clock"]
     values = [formula, counted, np.nan if clock is None else clock[0]]
     ends = [(np.nan, np.nan), (np.nan, np.nan), (np.nan, np.nan) if clock is None else clock[1:]]
-    most = max([1.2, *(value for value in (*values, ends[2][1]) if value == value)])
+    most = min(MOST, max([1.2, *(value for value in (*values, ends[2][1]) if value == value)]))
     x: Spec = {
         "type": "quantitative",
         "title": "of the full model's (1 is all of it)",
@@ -112,13 +123,13 @@ def saved(clock: tuple[float, float, float] | None, counted: float, formula: flo
         {
             "data": data,
             "transform": [{"filter": "isValid(datum.low)"}],
-            "mark": {"type": "rule", "strokeWidth": 3, "color": QUIET},
+            "mark": {"type": "rule", "strokeWidth": 3, "color": QUIET, "clip": True},
             "encoding": {"x": x | {"field": "low"}, "x2": {"field": "high"}, "y": y},
         },
         {
             "data": data,
             "transform": [{"filter": "isValid(datum.value)"}],
-            "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1, "color": AFTER},
+            "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1, "color": AFTER, "clip": True},
             "encoding": {
                 "x": x | {"field": "value"},
                 "y": y,

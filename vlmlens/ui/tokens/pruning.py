@@ -57,7 +57,7 @@ def draw() -> None:
                 results.notices(request, vlm)
                 titled(said(effect, vlm.name), words.EFFECT)
                 figures |= curve(request, vlm, share, layer, by)
-            with rest, guard():
+            with right, guard():
                 figures |= cost(request, vlm, share, layer, by)
     st.divider()
     with guard():
