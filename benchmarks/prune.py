@@ -226,7 +226,7 @@ ranking included, one thread; 95 % by order statistics. *counted*: operations of
 counter. *formula*: 4nd² + 2n²d + 2ndm a layer, as published. The large model is untrained (16 layers, hidden 512): its
 answers mean nothing, its time does. At its half of the tokens after layer 2 the bar is {BAR:g} of the time.
 
-{clocks}
+{clocks if found.time else "Not measured yet: `python benchmarks/prune.py --run time`, on a quiet machine."}
 """
 
 

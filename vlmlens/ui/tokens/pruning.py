@@ -113,19 +113,17 @@ def _dials(vlm: HuggingFaceVLM) -> tuple[float, int, str]:
 def _layer(vlm: HuggingFaceVLM, layers: range) -> int:
     """K, by a slider where there is a choice; a link's layer that does not exist is said so."""
     key, last = "prune-layer", layers.stop - 1
-    wanted = st.query_params.get(key, st.session_state.get(key))
+    kept = st.session_state.get(key)
+    wanted = st.query_params.get(key) if kept is None else kept  # a link speaks before the dial is there
     if wanted is not None and (not str(wanted).isdigit() or int(wanted) not in layers):
         st.warning(
             f"{vlm.name} has {len(vlm.layers)} layers: tokens can leave after layers {layers.start} to {last}, not "
             f"after layer {wanted}. Layer {layers.start} is taken."
         )
-        st.query_params.pop(key, None)
         st.session_state[key] = layers.start
     if len(layers) == 1:
         st.caption(f"They leave after layer {layers.start} of {len(vlm.layers)}, the only one that allows it.")
         return layers.start
-    if key not in st.session_state and wanted is None:
-        st.session_state[key] = layers.start
     return int(
         st.slider(
             f"All tokens up to layer K of {len(vlm.layers)}",
