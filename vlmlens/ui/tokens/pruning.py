@@ -29,6 +29,7 @@ from vlmlens.ui.tokens.pruning_curve import curve
 HERE = "lab:llava"  # can be pruned, and is always at hand
 PERCENT = sorted(round(100 * share) for share in SHARES)
 HEIGHT = 330  # pixels of the picture
+LOST = "prune-lost"  # in the session's state: the model and the layer of a link that it does not have
 SIDE = 336  # of a lab scene as people see it
 
 
@@ -116,11 +117,14 @@ def _layer(vlm: HuggingFaceVLM, layers: range) -> int:
     kept = st.session_state.get(key)
     wanted = st.query_params.get(key) if kept is None else kept  # a link speaks before the dial is there
     if wanted is not None and (not str(wanted).isdigit() or int(wanted) not in layers):
+        st.session_state[LOST] = vlm.name, wanted
+        st.session_state[key] = layers.start
+    model, lost = st.session_state.get(LOST, (vlm.name, None))
+    if lost is not None and model == vlm.name:  # until the dial is turned
         st.warning(
             f"{vlm.name} has {len(vlm.layers)} layers: tokens can leave after layers {layers.start} to {last}, not "
-            f"after layer {wanted}. Layer {layers.start} is taken."
+            f"after layer {lost}. Layer {layers.start} is taken."
         )
-        st.session_state[key] = layers.start
     if len(layers) == 1:
         st.caption(f"They leave after layer {layers.start} of {len(vlm.layers)}, the only one that allows it.")
         return layers.start
@@ -131,6 +135,7 @@ def _layer(vlm: HuggingFaceVLM, layers: range) -> int:
             last,
             key=key,
             bind="query-params",
+            on_change=lambda: st.session_state.pop(LOST, None),
             help="The image tokens are ranked in layer K; those that leave pass none of the layers after it.",
         )
     )
