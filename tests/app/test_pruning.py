@@ -42,7 +42,9 @@ def start(**link: str) -> AppTest:
 @pytest.fixture(scope="module")
 def at():
     """The view, open; tests turn its dials."""
-    return start()
+    at = start()
+    run(at)
+    return at
 
 
 def test_it_opens_with_the_answer_before_and_after(at):
