@@ -40,6 +40,7 @@ from vlmlens.charts.patching import patching
 from vlmlens.charts.pitfalls import pitfall, remedy
 from vlmlens.charts.pointing import pointing
 from vlmlens.charts.positions import allocation, encodings, reach_lines, reach_plane
+from vlmlens.charts.pruning import by_share, saved, who_stays
 from vlmlens.charts.queries import query_looks, query_use
 from vlmlens.charts.rulers import LOOKS, YOURS, Dot, Mark, by_ruler, ruler_against_effect
 from vlmlens.charts.sweep import PICKED, sweep
@@ -76,6 +77,7 @@ __all__ = [
     "by_kind",
     "by_layer",
     "by_ruler",
+    "by_share",
     "by_wiring",
     "caption",
     "causal",
@@ -114,6 +116,7 @@ __all__ = [
     "reached",
     "remedy",
     "ruler_against_effect",
+    "saved",
     "scaled_accuracy",
     "scorecard",
     "shares",
@@ -122,5 +125,6 @@ __all__ = [
     "text_shares",
     "training",
     "variants",
+    "who_stays",
     "wiring_diagram",
 ]

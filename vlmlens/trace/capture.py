@@ -161,6 +161,8 @@ def _changed(states: Tensor, edits: Sequence[Edit], layer: int, positions: Seque
 
 
 _active: ContextVar[Recorder | None] = ContextVar("vlmlens_recorder", default=None)
+Hears = Callable[[nn.Module, Call], None]
+_overheard: ContextVar[Hears | None] = ContextVar("vlmlens_overheard", default=None)
 
 
 @contextmanager
@@ -171,6 +173,21 @@ def recording(recorder: Recorder) -> Iterator[Recorder]:
         yield recorder
     finally:
         _active.reset(token)
+
+
+@contextmanager
+def overhearing(hear: Hears) -> Iterator[None]:
+    """Let `hear` be told of every attention call of this thread, whoever else records, until the block ends."""
+    token = _overheard.set(hear)
+    try:
+        yield
+    finally:
+        _overheard.reset(token)
+
+
+def recorded() -> Recorder | None:
+    """The recorder that hears this thread, if any."""
+    return _active.get()
 
 
 def hand_over(recorder: Recorder) -> None:
@@ -244,6 +261,8 @@ def attend(
     if position_bias is not None:
         attention_mask, causal = with_bias(position_bias, attention_mask, causal), False
     call = Call(query, key, value, attention_mask, causal, scaling, softcap, s_aux)
+    if (hear := _overheard.get()) is not None:
+        hear(module, call)
     recorder = _active.get()
     site = recorder.sites.get(module) if recorder is not None else None
     if recorder is not None and site is not None and recorder.whole:
