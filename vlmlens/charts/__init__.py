@@ -41,6 +41,7 @@ from vlmlens.charts.pointing import pointing
 from vlmlens.charts.positions import allocation, encodings, reach_lines, reach_plane
 from vlmlens.charts.queries import query_looks, query_use
 from vlmlens.charts.rulers import LOOKS, YOURS, Dot, Mark, by_ruler, ruler_against_effect
+from vlmlens.charts.survivors import survivors
 from vlmlens.charts.sweep import PICKED, sweep
 from vlmlens.charts.training import Line, training
 from vlmlens.charts.trust import curves
@@ -115,6 +116,7 @@ __all__ = [
     "scorecard",
     "shares",
     "side_by_side",
+    "survivors",
     "sweep",
     "text_shares",
     "training",

@@ -1,5 +1,6 @@
 """Compression: in how few tokens can a picture be told, what is lost, and what does it cost?"""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -46,15 +47,15 @@ def draw() -> None:
         st.caption(f"{row.sentence} *Known as* {row.known_as}. *It throws away*: {row.loses}")
     remember(request)
     heard = None
-    with middle, guard():
-        heard = listen(request, name, keep, request.question)
-        answered(heard, request)
-        survivors(heard, request, "compression")
-        titled(_survives(heard), words.SURVIVES)
-        _notices(request)
     figures: dict[str, charts.Figure] = {}
+    with middle, guard():
+        [heard] = listen(request, (name,), keep, (request.question,))
+        answered(heard, request)
+        titled(_survives(heard), words.SURVIVES)
+        figures["picture"] = survivors(heard, request)
+        _notices(request)
     with right, guard():
-        figures = _curve(found, name, keep)
+        figures |= _curve(found, name, keep)
     st.divider()
     with guard():
         pairs(request, name, keep, listen)
@@ -70,17 +71,17 @@ def draw() -> None:
         save_all("compression", figures, data, frame, f"{name} · {keep} of {PATCHES} tokens · “{request.question}”")
 
 
-def listen(request: Request, name: str, keep: int, question: str) -> Heard:
-    """What the trained compressor answers; computed once for the same model, picture, question and budget.
+def listen(request: Request, names: Sequence[str], keep: int, questions: Sequence[str]) -> list[Heard]:
+    """What each trained compressor answers to each question; computed once for the same of all these.
 
-    Raises ModelError where its weights are not here.
+    Raises ModelError where weights are not here.
     """
-    seeds = trained_seeds(name)
-    model = load_compressed(name, seeds[0] if seeds else 0)
+    models = [load_compressed(name, next(iter(trained_seeds(name)), 0)) for name in names]
+    pixels = lab_pixels(request.source.load())
     return result(
-        ("compression", name, keep, request.source, question),
-        f"Asking {name} with {keep} tokens",
-        lambda progress: ask(model, lab_pixels(request.source.load()), question, keep),
+        ("compression", tuple(names), keep, request.source, tuple(questions)),
+        f"Asking {' and '.join(names)} with {keep} tokens",
+        lambda progress: [ask(model, pixels, question, keep) for model in models for question in questions],
     )
 
 

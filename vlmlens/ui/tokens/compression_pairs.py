@@ -1,6 +1,6 @@
 """Two questions about one picture: what does who reads the words tell of it, and what who does not?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -19,7 +19,7 @@ AWARE = [name for name, row in COMPRESSORS.items() if row.query_aware]
 BLIND = [name for name, row in COMPRESSORS.items() if not row.query_aware and row.name != "none"]
 OTHER = "how many things are there?"
 
-Listen = Callable[[Request, str, int, str], Heard]
+Listen = Callable[[Request, Sequence[str], int, Sequence[str]], list[Heard]]
 
 
 def second_question(request: Request) -> str:
@@ -54,16 +54,13 @@ def pairs(request: Request, name: str, keep: int, listen: Listen) -> None:
         left.caption(f"Shown with {kept} tokens: with {PATCHES} there is nothing to choose.")
     if not second.strip():
         raise UserError("The second question is empty; type one to compare with.")
-    telling: list[tuple[str, float]] = []
-    for place, each in enumerate((aware, blind)):
-        heard = [listen(request, each, kept, question) for question in (request.question, second)]
-        for which, one in enumerate(heard):
-            with columns[1 + 2 * place + which]:
-                st.markdown(f"**{each}**  \n{one.question}")
-                answered(one, request, small=True)
-                survivors(one, request, f"pair-{place}-{which}", 210, "compression-pair")
-        telling.append((each, overlap(*heard)))
-    (one, shared), (other, same) = telling
+    told = listen(request, (aware, blind), kept, (request.question, second))
+    for place, heard in zip(columns[1:], told, strict=True):
+        with place:
+            st.markdown(f"**{heard.compressor}**  \n{heard.question}")
+            answered(heard, request, small=True)
+            survivors(heard, request, 210)
+    (one, shared), (other, same) = ((each[0].compressor, overlap(*each)) for each in (told[:2], told[2:]))
     titled(
         f"Asked the other question, **{one}** tells **{shared:.2f}** of the same, **{other}** **{same:.2f}**; {kept} "
         "tokens each.",
