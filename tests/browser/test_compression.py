@@ -25,9 +25,7 @@ def test_the_slider_moves_the_budget_and_the_link_keeps_it(app, page, new_page, 
     expect(again.get_by_text("The board becomes coarser")).to_be_visible()
 
 
-@pytest.mark.parametrize(
-    ("width", "scheme", "name"), [(1440, "light", "q-former"), (400, "dark", "importance+pruning")]
-)
+@pytest.mark.parametrize(("width", "scheme", "name"), [(1440, "light", "q-former"), (400, "dark", "perceiver")])
 def test_nothing_serious_for_axe_and_nothing_sideways(app, new_page, axe_findings, wait_idle, width, scheme, name):
     page = new_page(width, 900, scheme)
     opened(page, app, compressor=name)

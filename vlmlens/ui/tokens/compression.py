@@ -7,9 +7,11 @@ import pandas as pd
 import streamlit as st
 
 from vlmlens import charts
+from vlmlens.errors import NotApplicable
 from vlmlens.lab.compress import BUDGETS, COMPRESSORS
 from vlmlens.lab.compress.ask import Heard, ask
 from vlmlens.lab.compress.measured import COMMAND, Measured, read
+from vlmlens.lab.compress.weights import COMMAND as TRAIN
 from vlmlens.lab.compress.weights import load_compressed, trained_seeds
 from vlmlens.lab.questions import by_text, normalise
 from vlmlens.lab.vision import PATCHES
@@ -74,9 +76,14 @@ def draw() -> None:
 def listen(request: Request, names: Sequence[str], keep: int, questions: Sequence[str]) -> list[Heard]:
     """What each trained compressor answers to each question; computed once for the same of all these.
 
-    Raises ModelError where weights are not here.
+    Raises NotApplicable where weights are not here yet.
     """
-    models = [load_compressed(name, next(iter(trained_seeds(name)), 0)) for name in names]
+    if missing := [name for name in names if not trained_seeds(name)]:
+        raise NotApplicable(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not trained yet. `{TRAIN}` trains what is "
+            "missing, in about 40 minutes on two cores; it can be stopped and goes on where it was."
+        )
+    models = [load_compressed(name, trained_seeds(name)[0]) for name in names]
     pixels = lab_pixels(request.source.load())
     return result(
         ("compression", tuple(names), keep, request.source, tuple(questions)),

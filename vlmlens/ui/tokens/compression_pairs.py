@@ -70,5 +70,6 @@ def pairs(request: Request, name: str, keep: int, listen: Listen) -> None:
 
 def _one(label: str, names: list[str], chosen: str, ready: list[str], key: str) -> str:
     """A compressor of one kind: the one that is chosen above where it is of the kind, else one that is trained."""
-    first = chosen if chosen in names else next((each for each in reversed(names) if each in ready), names[0])
+    methods = [each for each in reversed(names) if not COMPRESSORS[each].control]
+    first = chosen if chosen in names else next((each for each in methods if each in ready), methods[0])
     return str(st.selectbox(label, names, index=names.index(first), key=f"{key}-{first}"))
