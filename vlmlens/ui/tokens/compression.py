@@ -255,16 +255,16 @@ def _rows(found: Measured) -> list[dict[str, Any]]:
 
 def _tables(found: Measured, name: str, keep: int) -> dict[str, charts.Figure]:
     """All numbers, and the chosen one by kind of question."""
-    left, right = st.columns([1.6, 1], gap="large")
+    st.markdown("**Every compressor at every budget** (mean over seeds [95 % interval])")
+    made = []
+    for each in found.compressors:
+        cells = {f"{budget} tokens": str(found.accuracy(each, budget) or "n/a") for budget in BUDGETS}
+        aware = "yes" if COMPRESSORS[each].query_aware else "no"
+        made.append({"compressor": each, "reads the words": aware} | cells)
+    st.dataframe(pd.DataFrame(made), width="stretch", hide_index=True, height=35 * (len(made) + 1) + 3)
+    left, right = st.columns([1, 1.6], gap="large")
     with left:
-        st.markdown("**Every compressor at every budget** (mean over seeds [95 % interval])")
-        made = []
-        for each in found.compressors:
-            cells = {f"{budget} tokens": str(found.accuracy(each, budget) or "n/a") for budget in BUDGETS}
-            aware = "yes" if COMPRESSORS[each].query_aware else "no"
-            made.append({"compressor": each, "reads the words": aware} | cells)
-        st.dataframe(pd.DataFrame(made), width="stretch", hide_index=True, height=35 * (len(made) + 1) + 3)
-        st.markdown(alone(found))
+        st.markdown(f"**One model for all budgets, or one for each?** {alone(found)}")
     with right:
         by = found.by_question(name, keep)
         if not by:

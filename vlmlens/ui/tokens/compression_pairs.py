@@ -38,11 +38,10 @@ def pairs(request: Request, name: str, keep: int, listen: Listen) -> None:
     with left:
         aware = _one("Reads the words", AWARE, name, ready, "compression-aware")
         blind = _one("Reads no word", BLIND, name, ready, "compression-blind")
-        if "compression-second" not in st.session_state:
-            st.session_state["compression-second"] = st.query_params.get("compression-second", second_question(request))
         second = str(
             st.text_input(
                 "Second question",
+                second_question(request),
                 key="compression-second",
                 bind="query-params",
                 max_chars=6000,
