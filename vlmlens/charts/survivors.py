@@ -27,7 +27,6 @@ def survivors(picture: bytes, shares: np.ndarray, side: int, shows: Sequence[str
         bottom=(across // side + 1).tolist(),
         veil=(1 - np.sqrt(np.clip(told, 0, 1))).round(4).tolist(),
         worth=told.round(4).tolist(),
-        tokens=[int(n) for n in (shares > 0.5 / side**2).sum(0)],
         patch=[f"row {i // side + 1}, column {i % side + 1}" for i in across],
         shows=[shows[i] if shows else "" for i in across],
     )
