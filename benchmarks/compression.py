@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,7 @@ def measure(names: Sequence[str], seeds: Sequence[int], test: Pool) -> None:
                 write(rows, test)
 
 
+@cache
 def costs() -> list[dict[str, Any]]:
     """Of untrained models: a count of shapes."""
     models = {name: CompressedModel(each) for name, each in COMPRESSORS.items()}

@@ -43,6 +43,7 @@ from vlmlens.charts.positions import allocation, encodings, reach_lines, reach_p
 from vlmlens.charts.pruning import by_share, saved, who_stays
 from vlmlens.charts.queries import query_looks, query_use
 from vlmlens.charts.rulers import LOOKS, YOURS, Dot, Mark, by_ruler, ruler_against_effect
+from vlmlens.charts.survivors import survivors
 from vlmlens.charts.sweep import PICKED, sweep
 from vlmlens.charts.training import Line, training
 from vlmlens.charts.trust import curves
@@ -121,6 +122,7 @@ __all__ = [
     "scorecard",
     "shares",
     "side_by_side",
+    "survivors",
     "sweep",
     "text_shares",
     "training",

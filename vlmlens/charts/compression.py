@@ -57,6 +57,7 @@ def compression(
         "field": "group",
         "type": "nominal",
         "scale": {"domain": [*GROUPS, marked], "range": [look[0] for _, look in looks] + [AFTER]},
+        "legend": {"symbolOpacity": 1, "columns": 2},
     }
     shape = {
         "field": "group",

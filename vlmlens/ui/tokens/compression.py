@@ -1,14 +1,17 @@
 """Compression: in how few tokens can a picture be told, what is lost, and what does it cost?"""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from vlmlens import charts
+from vlmlens.errors import NotApplicable
 from vlmlens.lab.compress import BUDGETS, COMPRESSORS
 from vlmlens.lab.compress.ask import Heard, ask
 from vlmlens.lab.compress.measured import COMMAND, Measured, read
+from vlmlens.lab.compress.weights import COMMAND as TRAIN
 from vlmlens.lab.compress.weights import load_compressed, trained_seeds
 from vlmlens.lab.questions import by_text, normalise
 from vlmlens.lab.vision import PATCHES
@@ -46,15 +49,15 @@ def draw() -> None:
         st.caption(f"{row.sentence} *Known as* {row.known_as}. *It throws away*: {row.loses}")
     remember(request)
     heard = None
-    with middle, guard():
-        heard = listen(request, name, keep, request.question)
-        answered(heard, request)
-        survivors(heard, request, "compression")
-        titled(_survives(heard), words.SURVIVES)
-        _notices(request)
     figures: dict[str, charts.Figure] = {}
+    with middle, guard():
+        [heard] = listen(request, (name,), keep, (request.question,))
+        answered(heard, request)
+        titled(_survives(heard), words.SURVIVES)
+        figures["picture"] = survivors(heard, request)
+        _notices(request)
     with right, guard():
-        figures = _curve(found, name, keep)
+        figures |= _curve(found, name, keep)
     st.divider()
     with guard():
         pairs(request, name, keep, listen)
@@ -70,17 +73,22 @@ def draw() -> None:
         save_all("compression", figures, data, frame, f"{name} · {keep} of {PATCHES} tokens · “{request.question}”")
 
 
-def listen(request: Request, name: str, keep: int, question: str) -> Heard:
-    """What the trained compressor answers; computed once for the same model, picture, question and budget.
+def listen(request: Request, names: Sequence[str], keep: int, questions: Sequence[str]) -> list[Heard]:
+    """What each trained compressor answers to each question; computed once for the same of all these.
 
-    Raises ModelError where its weights are not here.
+    Raises NotApplicable where weights are not here yet.
     """
-    seeds = trained_seeds(name)
-    model = load_compressed(name, seeds[0] if seeds else 0)
+    if missing := [name for name in names if not trained_seeds(name)]:
+        raise NotApplicable(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not trained yet. `{TRAIN}` trains what is "
+            "missing, in about 40 minutes on two cores; it can be stopped and goes on where it was."
+        )
+    models = [load_compressed(name, trained_seeds(name)[0]) for name in names]
+    pixels = lab_pixels(request.source.load())
     return result(
-        ("compression", name, keep, request.source, question),
-        f"Asking {name} with {keep} tokens",
-        lambda progress: ask(model, lab_pixels(request.source.load()), question, keep),
+        ("compression", tuple(names), keep, request.source, tuple(questions)),
+        f"Asking {' and '.join(names)} with {keep} tokens",
+        lambda progress: [ask(model, pixels, question, keep) for model in models for question in questions],
     )
 
 
@@ -247,16 +255,16 @@ def _rows(found: Measured) -> list[dict[str, Any]]:
 
 def _tables(found: Measured, name: str, keep: int) -> dict[str, charts.Figure]:
     """All numbers, and the chosen one by kind of question."""
-    left, right = st.columns([1.6, 1], gap="large")
+    st.markdown("**Every compressor at every budget** (mean over seeds [95 % interval])")
+    made = []
+    for each in found.compressors:
+        cells = {f"{budget} tokens": str(found.accuracy(each, budget) or "n/a") for budget in BUDGETS}
+        aware = "yes" if COMPRESSORS[each].query_aware else "no"
+        made.append({"compressor": each, "reads the words": aware} | cells)
+    st.dataframe(pd.DataFrame(made), width="stretch", hide_index=True, height=35 * (len(made) + 1) + 3)
+    left, right = st.columns([1, 1.6], gap="large")
     with left:
-        st.markdown("**Every compressor at every budget** (mean over seeds [95 % interval])")
-        made = []
-        for each in found.compressors:
-            cells = {f"{budget} tokens": str(found.accuracy(each, budget) or "n/a") for budget in BUDGETS}
-            aware = "yes" if COMPRESSORS[each].query_aware else "no"
-            made.append({"compressor": each, "reads the words": aware} | cells)
-        st.dataframe(pd.DataFrame(made), width="stretch", hide_index=True, height=35 * (len(made) + 1) + 3)
-        st.markdown(alone(found))
+        st.markdown(f"**One model for all budgets, or one for each?** {alone(found)}")
     with right:
         by = found.by_question(name, keep)
         if not by:

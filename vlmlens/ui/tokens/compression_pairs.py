@@ -1,6 +1,6 @@
 """Two questions about one picture: what does who reads the words tell of it, and what who does not?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -19,7 +19,7 @@ AWARE = [name for name, row in COMPRESSORS.items() if row.query_aware]
 BLIND = [name for name, row in COMPRESSORS.items() if not row.query_aware and row.name != "none"]
 OTHER = "how many things are there?"
 
-Listen = Callable[[Request, str, int, str], Heard]
+Listen = Callable[[Request, Sequence[str], int, Sequence[str]], list[Heard]]
 
 
 def second_question(request: Request) -> str:
@@ -38,11 +38,10 @@ def pairs(request: Request, name: str, keep: int, listen: Listen) -> None:
     with left:
         aware = _one("Reads the words", AWARE, name, ready, "compression-aware")
         blind = _one("Reads no word", BLIND, name, ready, "compression-blind")
-        if "compression-second" not in st.session_state:
-            st.session_state["compression-second"] = st.query_params.get("compression-second", second_question(request))
         second = str(
             st.text_input(
                 "Second question",
+                second_question(request),
                 key="compression-second",
                 bind="query-params",
                 max_chars=6000,
@@ -54,16 +53,13 @@ def pairs(request: Request, name: str, keep: int, listen: Listen) -> None:
         left.caption(f"Shown with {kept} tokens: with {PATCHES} there is nothing to choose.")
     if not second.strip():
         raise UserError("The second question is empty; type one to compare with.")
-    telling: list[tuple[str, float]] = []
-    for place, each in enumerate((aware, blind)):
-        heard = [listen(request, each, kept, question) for question in (request.question, second)]
-        for which, one in enumerate(heard):
-            with columns[1 + 2 * place + which]:
-                st.markdown(f"**{each}**  \n{one.question}")
-                answered(one, request, small=True)
-                survivors(one, request, f"pair-{place}-{which}", 210, "compression-pair")
-        telling.append((each, overlap(*heard)))
-    (one, shared), (other, same) = telling
+    told = listen(request, (aware, blind), kept, (request.question, second))
+    for place, heard in zip(columns[1:], told, strict=True):
+        with place:
+            st.markdown(f"**{heard.compressor}**  \n{heard.question}")
+            answered(heard, request, small=True)
+            survivors(heard, request, 210)
+    (one, shared), (other, same) = ((each[0].compressor, overlap(*each)) for each in (told[:2], told[2:]))
     titled(
         f"Asked the other question, **{one}** tells **{shared:.2f}** of the same, **{other}** **{same:.2f}**; {kept} "
         "tokens each.",
@@ -73,5 +69,6 @@ def pairs(request: Request, name: str, keep: int, listen: Listen) -> None:
 
 def _one(label: str, names: list[str], chosen: str, ready: list[str], key: str) -> str:
     """A compressor of one kind: the one that is chosen above where it is of the kind, else one that is trained."""
-    first = chosen if chosen in names else next((each for each in reversed(names) if each in ready), names[0])
+    methods = [each for each in reversed(names) if not COMPRESSORS[each].control]
+    first = chosen if chosen in names else next((each for each in methods if each in ready), methods[0])
     return str(st.selectbox(label, names, index=names.index(first), key=f"{key}-{first}"))

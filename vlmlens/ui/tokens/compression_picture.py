@@ -1,21 +1,21 @@
 """A picture under what was told of it, and the answer that came of it."""
 
-import numpy as np
 import streamlit as st
 from PIL import Image
 
+from vlmlens import charts
 from vlmlens.lab.compress.ask import Heard
-from vlmlens.lab.draw import PIXELS, draw
+from vlmlens.lab.draw import draw
 from vlmlens.lab.questions import by_text, normalise
+from vlmlens.lab.scenes import BOARD, Scene
 from vlmlens.lab.vision import SIDE
 from vlmlens.models.lab import lab_pixels
 from vlmlens.picture import encode_png
-from vlmlens.trace import Grid
-from vlmlens.ui.picture import Maps, picture
+from vlmlens.ui.look import chart
 from vlmlens.ui.request import Request
 from vlmlens.ui.results import escape
 
-HEIGHT = 330
+HEIGHT = 320
 
 
 def answered(heard: Heard, request: Request, small: bool = False) -> None:
@@ -32,25 +32,20 @@ def answered(heard: Heard, request: Request, small: bool = False) -> None:
     st.html(f'<p class="{size}">{escape(heard.answer)}<small>{escape(note)}</small></p>')
 
 
-def survivors(heard: Heard, request: Request, key: str, height: int = HEIGHT, link: str = "") -> None:
-    """How much is told of each patch, over the picture; with several tokens also of which patches each tells."""
+def survivors(heard: Heard, request: Request, height: int = HEIGHT) -> charts.Figure:
+    """The picture as the compressor tells it, drawn."""
     scene = request.source.scene
-    pixels = Image.fromarray(lab_pixels(request.source.load()))
-    shown = draw(scene) if scene is not None else pixels
-    several = heard.keep > 1 and not link
-    values = heard.survives[None, None]
-    labels = ["all tokens"]
-    if several:
-        values = np.concatenate([values, heard.shares[:, None]])
-        labels += [f"token {i + 1}" for i in range(heard.keep)]
-    picture(
-        encode_png(shown),
-        Grid.regular((SIDE, SIDE), range(SIDE * SIDE), (PIXELS, PIXELS)).boxes,
-        Maps(tuple(labels), values, 1, unit="tokens’ worth"),
-        (),
-        size=(PIXELS, PIXELS),
-        key=f"{key}-picture",
-        height=height,
-        tools=("hover",),
-        link=link,
-    )
+    shown = draw(scene) if scene is not None else Image.fromarray(lab_pixels(request.source.load()))
+    figure = charts.survivors(encode_png(shown), heard.shares, SIDE, shows(scene), height)
+    chart(figure)
+    return figure
+
+
+def shows(scene: Scene | None) -> list[str]:
+    """What each patch shows, where that is known."""
+    if scene is None:
+        return []
+    things = [
+        scene.at(row * BOARD // SIDE * BOARD + column * BOARD // SIDE) for row in range(SIDE) for column in range(SIDE)
+    ]
+    return [str(thing) if thing else "empty ground" for thing in things]
