@@ -134,7 +134,7 @@ def test_the_best_share_and_the_others_have_none():
 
 
 def test_more_best_patches_than_there_are_is_said():
-    with pytest.raises(UserError, match="200 patches cannot be chosen from 36. Choose 1 to 36"):
+    with pytest.raises(UserError, match=r"200 patches cannot be chosen from 36\. Choose 1 to 36"):
         best(np.ones(36), 200, 14_400, 64, 400)
     with pytest.raises(UserError, match="no number"):
         best(np.array([1, np.nan]), 1, 4, 1, 4)

@@ -1,10 +1,10 @@
 """What is left of a picture when each patch may be told in so many samples?
 
 A patch of 8 x 8 pixels with b tokens is told in r rows of c samples, r = floor(sqrt(b)), c = floor(b / r), 8 at most:
-the square r x r where b is a square number; of any other budget seven samples are lost at most (squares alone would lose
-up to 14). Each sample is the mean
-of its part of the patch; drawn again, each pixel is the mean of the samples that cover it, by area. 64 tokens give the
-patch back as it was, 1 its mean color. Models get the picture so drawn, of the size they know, untouched.
+the square r x r where b is a square number. Of any other budget seven samples are lost at most; squares alone would
+lose up to 14, and a comparison with a uniform picture, whose budget may be a square everywhere, would not be fair. Each
+sample is the mean of its part of the patch; drawn again, each pixel is the mean of the samples that cover it, by area.
+64 tokens give the patch back as it was, 1 its mean color. Models get the picture so drawn, of the size they know.
 """
 
 from functools import cache
@@ -28,7 +28,7 @@ def samples(budget: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @cache
 def operators() -> Tensor:
-    """Along one side of a patch: the mean to r samples and back, float32 [r - 1, pixel, pixel]; symmetric, rows sum to 1."""
+    """Along one side of a patch: to r samples and back, float32 [r - 1, pixel, pixel]; symmetric, rows sum to 1."""
     found = np.empty((PATCH, PATCH, PATCH))
     edges = np.arange(PATCH + 1)
     for r in range(1, PATCH + 1):
