@@ -267,8 +267,8 @@ def report(found: Measured) -> str:
         "# Relevance-driven allocation, measured",
         "",
         f"`{about['command']}` on {about['date']}, torch {about['versions']['torch']}: {about['model']}, "
-        f"{about['items']} held-out items, {about['low']} to {about['high']} tokens a patch of {PATCHES}. Accuracy with "
-        "its 95 % interval (bootstrap over scenes). The model was never trained on coarse pictures.",
+        f"{about['items']} held-out items, {about['low']} to {about['high']} tokens a patch of {PATCHES}. Accuracy "
+        "with its 95 % interval (bootstrap over scenes). The model was never trained on coarse pictures.",
         "",
         "| way | " + " | ".join(f"{total} tokens ({total // PATCHES} a patch)" for total in found.totals) + " |",
         "| --- " * (1 + len(found.totals)) + "|",
@@ -282,8 +282,8 @@ def report(found: Measured) -> str:
     lines += [
         "",
         "Differences on the same items, in points of accuracy: 95 % bootstrap over scenes, for the adapter over its "
-        f"{len(about['adapters'])} training seeds too; beside it Student's interval over the seeds. “Cannot say” unless "
-        "every interval lies on one side of zero.",
+        f"{len(about['adapters'])} training seeds too; beside it Student's interval over the seeds. “Cannot say” "
+        "unless every interval lies on one side of zero.",
         "",
         "| difference | tokens | points | over seeds | so |",
         "| --- | --- | --- | --- | --- |",

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -121,6 +122,7 @@ def _tuples(row: dict[str, Any]) -> dict[str, Any]:
 # How the numbers come out of right and wrong answers.
 
 
+@lru_cache(maxsize=2)
 def weights_of(scenes: int, seed: int = 0) -> np.ndarray:
     """How often each scene is drawn in each resample, [resample, scene]."""
     rng = np.random.default_rng([13, seed])
