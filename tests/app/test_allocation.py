@@ -12,6 +12,7 @@ from vlmlens.picture import encode_png
 from vlmlens.tokens import measured
 from vlmlens.tokens.described import implications
 from vlmlens.tokens.measured import OVERALL, PAIRS, Accuracy, Difference, Finding
+from vlmlens.ui import jobs
 from vlmlens.ui.source import Source
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +42,12 @@ def results(path: Path, value: float) -> Path:
     parts = {"accuracies": rows, "differences": pairs, "scores": findings}
     path.write_text(json.dumps(about | {name: [asdict(each) for each in own] for name, own in parts.items()}))
     return path
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """A busy machine takes longer than a page waits before it draws a bar."""
+    monkeypatch.setattr(jobs, "PATIENCE", 60.0)
 
 
 @pytest.fixture

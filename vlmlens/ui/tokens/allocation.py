@@ -175,9 +175,7 @@ def sentence(found: Redrawn) -> str:
     answer = found.full.answer.text
     low, high = np.quantile(found.by_chance, (0.05, 0.95))
     one, other = found.allotted.probability, found.uniform.probability
-    chance = (
-        f"The same budgets dealt by chance: {found.by_chance.mean():.2f} ({low:.2f} to {high:.2f} in 90 % of draws)."
-    )
+    dealt = f"{found.by_chance.mean():.2f} ({low:.2f} to {high:.2f} in 90 % of draws)"
     if np.ptp(found.budgets) <= 1:
         return f"All patches are alike, so allotted is uniform: “{answer}” has **{one:.2f}** in both."
     above = "above what chance gives" if one > high else "below what chance gives" if one < low else "within it"
