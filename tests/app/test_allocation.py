@@ -68,8 +68,10 @@ def test_it_opens_with_maps_budgets_answers_and_the_described_numbers(found):
     found()
     at = start()
     text = told(at)
-    assert "tokens, 144 in all" in text
-    assert "144 tokens, told in" in text
+    assert "tokens, 324 in all" in text
+    assert "324 tokens, told in" in text
+    assert "The minimum takes 36; relevance may move 288 (89%)" in text
+    assert "of the picture and gets" in text
     assert "**In full**" in text
     assert "**Uniform, same total**" in text
     for line in implications():
@@ -80,10 +82,10 @@ def test_it_opens_with_maps_budgets_answers_and_the_described_numbers(found):
 
 def test_compress_is_uniform_and_a_total_is_kept(found):
     found()
-    at = start(**{"allocation-total": "324"})
+    at = start(**{"allocation-total": "144"})
     at.slider(key="allocation-particularize").set_value(-1.0).run()
     text = told(at)
-    assert "**Budget** 9 to 9 tokens, 324 in all" in text
+    assert "**Budget** 4 to 4 tokens, 144 in all" in text
     assert "All patches are alike, so allotted is uniform" in text
 
 
@@ -111,7 +113,7 @@ def test_a_photograph_of_one_color_is_taken_at_48_pixels_and_says_so(found):
     source = Source.of_file(encode_png(Image.new("RGB", (90, 60), (10, 200, 10))))
     text = told(start(picture=source.text))
     assert "no lab scene: it is taken at 48 pixels" in text
-    assert "144 in all" in text
+    assert "324 in all" in text
 
 
 def test_a_question_that_the_lab_cannot_read_is_told(found):

@@ -8,6 +8,7 @@ import streamlit as st
 from PIL import Image
 
 from vlmlens import charts
+from vlmlens.attribution.ground_truth import relevant_cells
 from vlmlens.lab.questions import by_text, normalise
 from vlmlens.lab.vision import PATCHES, SIDE
 from vlmlens.models import VLM
@@ -46,7 +47,7 @@ def draw() -> None:
         if plan is not None:
             found = _redrawn(vlm, request, plan, adapter)
             _maps(found)
-            _versions(found, vlm, request)
+            _versions(found, vlm, request, plan)
             _save(found, vlm, request, plan)
     with guard():
         cells(request)
@@ -74,7 +75,7 @@ def _plan() -> tuple[Plan | None, bool]:
             disabled=adapter,
         )  # fmt: skip
     total = st.slider(
-        "Tokens in all", PATCHES, 64 * PATCHES, 4 * PATCHES, PATCHES, key="allocation-total", bind="query-params",
+        "Tokens in all", PATCHES, 64 * PATCHES, 9 * PATCHES, PATCHES, key="allocation-total", bind="query-params",
         help=f"Of the whole picture, {PATCHES} patches of 8 x 8 pixels: 36 is one mean color a patch, 2,304 every "
         "pixel.",
     )  # fmt: skip
@@ -140,13 +141,13 @@ def _maps(found: Redrawn) -> None:
 
 
 def _map(found: Redrawn, values: np.ndarray, unit: str, key: str) -> None:
-    size = found.full.pixels.shape[1], found.full.pixels.shape[0]
+    grid = _grid(found)
     picture(
         _png(found.full.pixels),
-        Grid.regular((SIDE, SIDE), range(PATCHES), size).boxes,
+        grid.boxes,
         Maps(("patches",), values[None, None], 1, unit=unit),
         (),
-        size=size,
+        size=grid.size,
         key=key,
         height=220,
         tools=("hover",),
@@ -154,20 +155,47 @@ def _map(found: Redrawn, values: np.ndarray, unit: str, key: str) -> None:
     )
 
 
-def _versions(found: Redrawn, vlm: VLM, request: Request) -> None:
+def _grid(found: Redrawn) -> Grid:
+    return Grid.regular(SHAPE, range(PATCHES), (found.full.pixels.shape[1], found.full.pixels.shape[0]))
+
+
+def _versions(found: Redrawn, vlm: VLM, request: Request, plan: Plan) -> None:
     """The picture in full, as allotted, and uniform at the same total, each with what the model says of it."""
     titled(sentence(found), words.REDRAWN)
     question, scene = by_text().get(normalise(request.question)), request.source.scene
     truth = question.answer(scene) if question is not None and scene is not None else None
     named = {"In full": found.full, "As allotted": found.allotted, "Uniform, same total": found.uniform}
-    for spot, (name, version) in zip(st.columns([1, 1, 1, 1], gap="medium"), named.items(), strict=False):
+    *spots, facts = st.columns(4, gap="medium")
+    for spot, (name, version) in zip(spots, named.items(), strict=True):
         with spot:
             st.image(_large(version.pixels), width="stretch")
             mark = "" if truth is None else " ✓" if version.answer.text == truth else f" ✕, it is {truth}"
             st.markdown(f"**{name}**: {version.answer.text}{mark}  \nprobability {version.answer.probability:.3f}")
             st.caption(f"{version.budgets.sum():,} tokens, told in {version.samples:,} samples")
-    with st.columns([1, 1, 1, 1], gap="medium")[0]:
+    with facts:
+        st.markdown("  \n".join(totals(found, plan)))
+        if question is not None and scene is not None:
+            st.markdown(on_target(found, np.asarray(relevant_cells(question, scene, _grid(found)), bool)))
         st.caption(vlm.name)
+
+
+def totals(found: Redrawn, plan: Plan) -> tuple[str, str]:
+    """How much of the total relevance could move, and against every pixel."""
+    bound = plan.low * PATCHES
+    free = plan.total - bound
+    return (
+        f"**{plan.total:,}** tokens of {found.full.budgets.sum():,}, 1 in {found.full.budgets.sum() / plan.total:.1f}; "
+        "uniform has as many.",
+        f"The minimum takes {bound:,}; relevance may move {free:,} ({free / plan.total:.0%}).",
+    )
+
+
+def on_target(found: Redrawn, about: np.ndarray) -> str:
+    """How many tokens what is asked about got, against its share of the picture."""
+    if not about.any():
+        return "Nothing that the question is about is in this scene."
+    share, size = found.budgets[about].sum() / found.budgets.sum(), about.mean()
+    return f"What is asked about covers {size:.0%} of the picture and gets **{share:.0%}** of the tokens."
 
 
 def sentence(found: Redrawn) -> str:

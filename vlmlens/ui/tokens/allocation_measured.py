@@ -21,7 +21,7 @@ def measured() -> None:
         if found is None:
             st.info(
                 f"n/a: not measured yet. `python benchmarks/allocation.py --train` trains the adapters, `{COMMAND}` "
-                "measures, in about six minutes together."
+                "measures, in about four minutes of one core together."
             )
             return
         left, right = st.columns([1.2, 1], gap="large")
