@@ -8,6 +8,7 @@ from vlmlens.charts.ablation import (
     shares,
     text_shares,
 )
+from vlmlens.charts.allotted import accuracy_by_total, budget_map
 from vlmlens.charts.answers import answers
 from vlmlens.charts.budget import budget, contributions
 from vlmlens.charts.budget_difference import budget_difference
@@ -68,6 +69,7 @@ __all__ = [
     "Line",
     "Mark",
     "Scale",
+    "accuracy_by_total",
     "against",
     "against_truth",
     "allocation",
@@ -75,6 +77,7 @@ __all__ = [
     "axis_end",
     "budget",
     "budget_difference",
+    "budget_map",
     "by_kind",
     "by_layer",
     "by_ruler",
