@@ -31,6 +31,7 @@ from vlmlens.charts.information import (
     reach,
     side_by_side,
 )
+from vlmlens.charts.lessons import Bar, Curve, dial_curves, named_bars
 from vlmlens.charts.masks import mask, reached
 from vlmlens.charts.overlay import overlay
 from vlmlens.charts.paired import paired_answers
@@ -57,6 +58,8 @@ __all__ = [
     "SEGMENT_COLORS",
     "SHAPES",
     "YOURS",
+    "Bar",
+    "Curve",
     "Dot",
     "Figure",
     "Line",
@@ -81,6 +84,7 @@ __all__ = [
     "contributions",
     "controls",
     "curves",
+    "dial_curves",
     "differences",
     "differences_to_published",
     "distances",
@@ -95,6 +99,7 @@ __all__ = [
     "learning",
     "mask",
     "mask_dose",
+    "named_bars",
     "overlay",
     "paired_answers",
     "patching",
