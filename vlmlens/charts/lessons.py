@@ -12,7 +12,8 @@ DASHES = ([1, 0], [5, 3], [2, 2], [8, 3, 2, 3])
 
 @dataclass(frozen=True)
 class Bar:
-    """One number with its 95 % interval; NaN where there is none. `look` is one of LOOKS, `kind` what the legend says."""
+    """One number with its 95 % interval, NaN where there is none. `look`: one of LOOKS; `kind`: what the legend "
+    "says."""
 
     name: str
     value: float
@@ -22,10 +23,8 @@ class Bar:
     kind: str = ""
 
 
-def named_bars(
-    found: Sequence[Bar], title: str, end: float | None = 1.0, percent: bool = True, start: float = 0.0
-) -> Figure:
-    """A row a bar, in their order, with the number at its end; the axis runs from `start` to `end`."""
+def named_bars(found: Sequence[Bar], title: str, end: float | None = 1.0, percent: bool = True) -> Figure:
+    """A row a bar, in their order, with the number at its end; the axis runs from 0 to `end`."""
     form = ".0%" if percent else ".2f"
     top = end if end is not None else max([0.01, *(x for bar in found for x in (bar.value, bar.high) if x == x)])
     kinds = list(dict.fromkeys(bar.kind for bar in found if bar.kind))
@@ -38,13 +37,13 @@ def named_bars(
         kind=[bar.kind for bar in found],
         color=[LOOKS[bar.look] for bar in found],
         told=["n/a" if bar.value != bar.value else _said(bar.value, percent) for bar in found],
-        after=[max([start, *(x for x in (bar.value, bar.high) if x == x)]) for bar in found],
+        after=[max([0.0, *(x for x in (bar.value, bar.high) if x == x)]) for bar in found],
     )
     x: Spec = {
         "type": "quantitative",
         "title": title,
-        "scale": {"domain": [start, top + 0.14 * (top - start)]},
-        "axis": {"format": form, "tickCount": 5, "values": _ticks(start, top)},
+        "scale": {"domain": [0, 1.14 * top]},
+        "axis": {"format": form, "tickCount": 5, "values": [round(top * part / 4, 3) for part in range(5)]},
     }
     y = named_rows([bar.name for bar in found], labelLimit=150)
     color: Spec = {"field": "color", "type": "nominal", "scale": None}
@@ -169,7 +168,3 @@ def dial_curves(
 
 def _said(value: float, percent: bool) -> str:
     return f"{100 * value:.0f} %" if percent else f"{value:.2f}"
-
-
-def _ticks(start: float, end: float) -> list[float]:
-    return [round(start + (end - start) * part / 4, 3) for part in range(5)]

@@ -1,4 +1,4 @@
-"""What is a lesson? Steps that pose, let one predict, reveal, explain and let one try, over figures that are run live."""
+"""What is a lesson? Steps that pose, let one predict, reveal, explain and let one try, over live figures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,6 +1,6 @@
-"""What a step says: paragraphs of Markdown whose numbers the run fills in, some of them said only when a condition holds.
+"""What a step says: Markdown whose numbers the run fills in, some of it said only when a condition holds.
 
-    body = Body.read(["The picture gets **{share:.0%}**.", "", "when drop > 0.1: It mattered."], first=1, problem=...)
+    body = Body.read([(1, "The picture gets **{share:.0%}**."), (2, ""), (3, "when drop > 0.1: It mattered.")], problem)
     body.say({"share": .31, "drop": .02})
 
 A paragraph that begins with `when CONDITION:` is said where the condition holds; one that begins with `otherwise:`

@@ -1,4 +1,4 @@
-"""A lesson from its first step to its last without a page: every figure run, every text filled, every prediction judged."""
+"""A lesson from start to end without a page: every figure run, every text filled, every prediction judged."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -96,7 +96,8 @@ FIGURE = LessonFigure(
             **declared(f"use_{side}", "Jensen-Shannon divergence of the answers to two pictures, bits"),
         }.items()
     },
-    "*Attention*: the picture's share of what the answering row attends to, head mean, at the layer where it is largest, "
+    "*Attention*: the picture's share of what the answering row attends to, head mean, at the layer where it is "
+    "largest, "
     f"over {LOOKED} held-out questions. *Effect*: every question is asked again of another question's board; how far "
     f"the answers move is the Jensen-Shannon divergence, 0 to 1 bit, over {ITEMS} questions. Intervals: 95 % bootstrap "
     "over questions. *It cannot tell* where in the picture, or at which layer, what matters was read.",

@@ -94,7 +94,8 @@ FIGURE = LessonFigure(
         "area": "share of the patches that show it",
     },
     "The answer's attention to every patch, head mean, at the layer whose map is the most concentrated. *Hiding* is "
-    "the causal check: the hottest window of the map is knocked out, then windows of the same shape elsewhere (grey); 95 % "
+    "the causal check: the hottest window of the map is knocked out, then windows of the same shape elsewhere "
+    "(grey); 95 % "
     "bootstrap interval over the places. *It cannot tell* what the vision encoder has mixed into neighbouring patches.",
     run,
     lambda settings: (str(settings["model"]),),

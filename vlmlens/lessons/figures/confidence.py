@@ -28,7 +28,8 @@ def run(settings: Settings, load: Load, progress: Progress) -> Shown:
     sure, right = Mean.of(own.max(axis=1)), share(hits(vlm, own, items))
     changed = share(own.argmax(axis=1) != other.argmax(axis=1))
     return Shown(
-        f"{vlm.name} is sure at {within(sure)} and right in {within(right)}; another picture changes {within(changed)} of "
+        f"{vlm.name} is sure at {within(sure)} and right in {within(right)}; another picture changes "
+        f"{within(changed)} of "
         "its answers.",
         {
             **numbers("sure", sure),

@@ -107,7 +107,8 @@ FIGURE = LessonFigure(
         "items": "how many questions this is the mean of",
     },
     "Contrastive attention (Song et al., arXiv 2601.08151): the answering row's attention to the picture at the last "
-    "layer less that at an early one, each renormalised over the picture; *auto* takes the early layer that lies farthest from the late one by Hellinger "
+    "layer less that at an early one, each renormalised over the picture; *auto* takes the early layer that lies "
+    "farthest from the late one by Hellinger "
     "distance. Marked by the pointing game (Zhang et al., "
     f"ECCV 2016) over {ITEMS} held-out questions of lab:llava; 95 % bootstrap over questions. *It cannot tell* which "
     "map is faithful: to mark the thing is not to have used it.",

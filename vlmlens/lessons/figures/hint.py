@@ -17,11 +17,8 @@ def model(settings: Settings) -> str:
 
 def run(settings: Settings, load: Load, progress: Progress) -> Shown:
     vlm, items = load(model(settings)), asked(ITEMS, ("color",))
-    said = [COLORS[(COLORS.index(item.answer) + 1 + number) % len(COLORS)] for number, item in enumerate(items)]
-    said = [
-        COLORS[(COLORS.index(word) + 1) % 8] if word == item.answer else word
-        for word, item in zip(said, items, strict=True)
-    ]
+    many = len(COLORS)  # never the answer itself: between one and seven colors further on
+    said = [COLORS[(COLORS.index(item.answer) + 1 + i % (many - 1)) % many] for i, item in enumerate(items)]
     noted = [f"a note says {word}. {text}" for word, text in zip(said, texts(items), strict=True)]
     plain = share(hits(vlm, vlm.probabilities(scenes(items), texts(items)), items))
     with_note = vlm.probabilities(scenes(items), noted)
@@ -29,7 +26,8 @@ def run(settings: Settings, load: Load, progress: Progress) -> Shown:
     follows = share(np.array([answer == word for answer, word in zip(answers, said, strict=True)]))
     right = share(np.array([answer == item.answer for answer, item in zip(answers, items, strict=True)]))
     return Shown(
-        f"With a misleading note {within(follows)} of the answers are the note's and {within(right)} are right; without a "
+        f"With a misleading note {within(follows)} of the answers are the note's and {within(right)} are right; "
+        f"without a "
         f"note {within(plain)} are right.",
         {
             **numbers("follows", follows),

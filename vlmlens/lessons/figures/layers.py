@@ -60,7 +60,8 @@ FIGURE = LessonFigure(
         "items": "how many questions this is the mean of",
         "route": "which edges are blocked, in words",
     },
-    "Masking sweep by knock-out (Geva et al., EMNLP 2023; Zhang et al., arXiv 2411.18620): at one layer the edges of the "
+    "Masking sweep by knock-out (Geva et al., EMNLP 2023; Zhang et al., arXiv 2411.18620): at one layer the edges of "
+    "the "
     "route are blocked, and the probability of the model's own answer is followed. 95 % bootstrap over questions; a "
     "*fusion layer* loses more than invisible noise changes, and more than chance (sign flips over all layers). *It "
     "cannot tell* where in the picture a layer looks.",

@@ -33,7 +33,8 @@ def run(settings: Settings, load: Load, progress: Progress) -> Shown:
     none = load("planted:blind")
     floor = share(hits(none, none.probabilities(scenes(items), [i.question.text + "?" for i in items]), items))
     return Shown(
-        f"Without filler {vlm.name} is right in {within(right[0])}, after {lengths[-1]} words of it in {within(right[-1])}; "
+        f"Without filler {vlm.name} is right in {within(right[0])}, after {lengths[-1]} words of it in "
+        f"{within(right[-1])}; "
         f"the picture's largest share of attention goes from {attention[0]:.2f} to {attention[-1]:.2f}.",
         {
             **numbers("right", right[-1]),

@@ -57,7 +57,8 @@ def run(settings: Settings, load: Load, progress: Progress) -> Shown:
     ranked = sorted(KINDS, key=lambda kind: lost[kind].value)
     tokens = str(settings["tokens"])
     return Shown(
-        f"With {tokens} averaged tokens {within(after)} of {len(KINDS) * EACH} questions are answered rightly, with all "
+        f"With {tokens} averaged tokens {within(after)} of {len(KINDS) * EACH} questions are answered rightly, with "
+        f"all "
         f"36 {within(before)}.",
         {
             **found,

@@ -120,7 +120,8 @@ FIGURE = LessonFigure(
         "cells": "cells of the table that the samples fall into",
         "status": "whether the corrected estimate is shown, a bracket or refused",
     },
-    f"Samples are drawn from a known table of {STATES} x {STATES} x {STATES} cells. *Plug-in*: the counts are taken for "
+    f"Samples are drawn from a known table of {STATES} x {STATES} x {STATES} cells. *Plug-in*: the counts are taken "
+    f"for "
     f"the probabilities; mean of {SEEDS} draws with a Student interval. *Corrected*: delete-a-tenth jackknife, which "
     "refuses where the table has too few samples a cell. Chance fills cells of a sparse table unevenly, and an uneven "
     "table looks like information, synergy above all. *It cannot tell* how many samples another table needs.",

@@ -20,7 +20,8 @@ def run(settings: Settings, load: Load, progress: Progress) -> Shown:
     unseen = share(hits(vlm, vlm.probabilities(empty, texts(items)), items))
     ceiling = best_blind_accuracy(prior, [item.question for item in items])
     return Shown(
-        f"{vlm.name} is right in {within(seen)} with the picture and in {within(unseen)} with an empty board; whoever knows "
+        f"{vlm.name} is right in {within(seen)} with the picture and in {within(unseen)} with an empty board; "
+        f"whoever knows "
         f"the habits of the questions and never looks can reach {100 * ceiling:.0f} %.",
         {
             **numbers("seen", seen),
@@ -61,7 +62,8 @@ FIGURE = LessonFigure(
         "prior": "how often a question has its usual answer",
         "name": "name of the model",
     },
-    "Every question has a usual answer; with probability *prior* the board is drawn so that it is true, else the answer "
+    "Every question has a usual answer; with probability *prior* the board is drawn so that it is true, else the "
+    "answer "
     f"is drawn evenly. {ITEMS} held-out questions; Wilson's 95 % intervals; the best guesser's share is computed, "
     "prior + (1 - prior) / answers, and has none. *It cannot tell* what a model does with a picture that is there: an "
     "empty board is one that it seldom saw.",
