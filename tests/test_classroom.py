@@ -254,3 +254,17 @@ def test_the_functions_of_the_module_speak_of_one_place():
         assert classroom.belongs(opened.code, classroom.join(opened.code))
     finally:
         classroom.end(opened.code, opened.key)
+
+
+def test_numbers_are_counted_in_ranges_and_none_is_lost():
+    numbers = [index / 20 for index in range(21)]
+    found = classroom.binned({str(number): 2 for number in numbers}, 0.0, 1.0)
+    assert sum(found.values()) == 2 * len(numbers)
+    assert next(iter(found)) == "0 to 0.1"
+    assert list(found.values()) == [4] * 9 + [6]  # the last range is closed
+    for number in numbers[:-1]:
+        low, high = map(
+            float, next(each for each, count in classroom.binned({str(number): 1}, 0, 1).items() if count).split(" to ")
+        )
+        assert low - 1e-9 <= number < high
+    assert not any(classroom.binned({"nan": 1, "zebra": 1, "7": 1}, 0.0, 1.0).values())

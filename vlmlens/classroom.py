@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from types import MappingProxyType
 
 from vlmlens.errors import UserError
@@ -244,6 +245,25 @@ class Classes:
             self._sweeper = None
             if self._classes:
                 self._sweep_later()
+
+
+def binned(counts: Mapping[str, int], low: float, high: float, bins: int = 10) -> dict[str, int]:
+    """Numbers that learners set on a slider, counted in `bins` equal ranges from `low` to `high`, the last one closed.
+
+    What is no number, or lies outside, is left out: the first learner who finds a way around the slider spoils nothing.
+    """
+    wide = (high - low) / bins
+    edges = [low + wide * number for number in range(bins + 1)]
+    found = [0] * bins
+    for choice, count in counts.items():
+        try:
+            value = float(choice)
+        except ValueError:
+            continue
+        if low <= value <= high:
+            found[min(bins - 1, int((value - low) / wide + 1e-9))] += count
+    names = [f"{start:.3g} to {end:.3g}" for start, end in pairwise(edges)]
+    return dict(zip(names, found, strict=True))
 
 
 def spelled(code: str) -> str:
