@@ -165,7 +165,7 @@ class Classes:
             here = Counter(place for who, place in found.places.items() if found.seen[who] >= since)
             away = sum(when < since for when in found.seen.values())
             places = tuple(Place(lesson, step, here[lesson, step]) for lesson, step in sorted(here))
-            return Roll(_plain(code), len(found.seen), away, places, found.holding)
+            return Roll(plain(code), len(found.seen), away, places, found.holding)
 
     def hold(self, code: str, key: str, holding: bool = True) -> None:
         """Let reveals wait for the teacher, or not. What was released stays open."""
@@ -187,14 +187,14 @@ class Classes:
         """Whether this learner is in this class; False also where there is none. Does not count as doing something."""
         with self._lock:
             self._sweep()
-            found = self._classes.get(_plain(code))
+            found = self._classes.get(plain(code))
             return found is not None and who in found.seen
 
     def end(self, code: str, key: str) -> None:
         """End a class: its learners, where they are and what they predicted are gone."""
         with self._lock:
             self._taught(code, key)
-            del self._classes[_plain(code)]
+            del self._classes[plain(code)]
 
     def __len__(self) -> int:
         with self._lock:
@@ -205,7 +205,7 @@ class Classes:
 
     def _find(self, code: str) -> _Class:
         self._sweep()
-        found = self._classes.get(_plain(code))
+        found = self._classes.get(plain(code))
         if found is None:
             raise ClassError(
                 f"There is no class {spelled(code)}: it has ended, or the code was mistyped. Ask your teacher."
@@ -268,10 +268,11 @@ def binned(counts: Mapping[str, int], low: float, high: float, bins: int = 10) -
 
 def spelled(code: str) -> str:
     """A code as it is shown, short whatever was typed."""
-    return f"“{_plain(code)[:12]}”"
+    return f"“{plain(code)[:12]}”"
 
 
-def _plain(code: str) -> str:
+def plain(code: str) -> str:
+    """A code as classes know it, whatever was typed between its letters."""
     return "".join(code.split()).replace("-", "").upper()
 
 
