@@ -41,6 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     app = verbs.add_parser("app", help="open the app in a browser")
     app.add_argument("--port", type=int, default=8501)
     app.add_argument("--headless", action="store_true", help="serve only, open no browser")
+    app.add_argument(
+        "--network", action="store_true", help="serve a class: everybody on this network may open and use the app"
+    )
     app.set_defaults(verb=_app)
 
     models = verbs.add_parser("models", help="list the models that can be loaded by name")
@@ -148,7 +151,7 @@ def _add_run_options(train: argparse.ArgumentParser) -> None:
 def _app(options: argparse.Namespace) -> None:
     from vlmlens.ui.launch import launch
 
-    launch(options.port, options.headless)
+    launch(options.port, options.headless, options.network)
 
 
 def _models(options: argparse.Namespace) -> None:

@@ -39,6 +39,7 @@ from vlmlens.charts.patching import patching
 from vlmlens.charts.pitfalls import pitfall, remedy
 from vlmlens.charts.pointing import pointing
 from vlmlens.charts.positions import allocation, encodings, reach_lines, reach_plane
+from vlmlens.charts.predictions import predictions
 from vlmlens.charts.queries import query_looks, query_use
 from vlmlens.charts.rulers import LOOKS, YOURS, Dot, Mark, by_ruler, ruler_against_effect
 from vlmlens.charts.sweep import PICKED, sweep
@@ -105,6 +106,7 @@ __all__ = [
     "patching",
     "pitfall",
     "pointing",
+    "predictions",
     "query_looks",
     "query_use",
     "reach",
