@@ -42,6 +42,7 @@ class Problems:
     def __init__(self, where: str) -> None:
         self.where = where
         self.found: list[tuple[int, str]] = []
+        self.unread = False  # whether a figure could not be read, so that its numbers are not known
 
     def __call__(self, line: int, told: str) -> None:
         self.found.append((line, told))
@@ -244,6 +245,12 @@ def _prediction(step: Step, said: Mapping[str, Numbered], problem: Problems) -> 
 
 def _call(line: int, text: str, problem: Problems) -> Call | None:
     """`name key=value key="value with spaces"`."""
+    call = _called(line, text, problem)
+    problem.unread |= call is None
+    return call
+
+
+def _called(line: int, text: str, problem: Problems) -> Call | None:
     try:
         name, *pairs = shlex.split(text) or [""]
     except ValueError:
@@ -305,6 +312,8 @@ def _names(lesson: Lesson, problem: Problems) -> None:
 
 
 def _known(line: int, name: str, call: Call | None, problem: Problems) -> None:
+    if call is None and problem.unread:
+        return
     if call is None:
         problem(line, f"“{name}” is a number of no figure; there is no figure before this step.")
     elif name not in FIGURES[call.figure].numbers:

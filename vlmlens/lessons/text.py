@@ -106,7 +106,10 @@ def fill(text: str, numbers: Numbers) -> str:
             return f"{value:g}"
         if found[2].endswith("d"):
             return format(round(value), found[2])
-        return format(value, found[2]).replace("%", " %")
+        said = format(value, found[2])
+        if not found[2].startswith("+") and not any(digit in said for digit in "123456789"):
+            said = said.lstrip("-")  # what rounds to zero has no sign
+        return said.replace("%", " %")
 
     return PLACE.sub(one, text)
 

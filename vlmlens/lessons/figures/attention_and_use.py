@@ -21,7 +21,7 @@ MODELS = (
     "planted:image-only",
     "planted:decays",
 )
-ITEMS, LOOKED = 60, 20
+ITEMS, LOOKED = 60, 12
 SIDES = ("one", "two")
 
 

@@ -12,7 +12,16 @@ from vlmlens.lessons.figures.common import asked
 from vlmlens.lessons.figures.figure import Amount, Choice, Drawing, LessonFigure, Load, Settings, Shown
 from vlmlens.progress import Progress
 
-MODELS = ("lab:concat", "lab:llava", "planted:blind", "planted:sees-but-ignores", "planted:additive", "planted:xor")
+MODELS = (
+    "lab:concat",
+    "lab:img2txt",
+    "lab:txt2img",
+    "lab:llava",
+    "planted:blind",
+    "planted:sees-but-ignores",
+    "planted:additive",
+    "planted:xor",
+)
 LARGE = 420  # pixels
 
 

@@ -27,10 +27,13 @@ def run(settings: Settings, load: Load, progress: Progress) -> Shown:
     other = vlm.probabilities(donors(items), texts(items))
     sure, right = Mean.of(own.max(axis=1)), share(hits(vlm, own, items))
     changed = share(own.argmax(axis=1) != other.argmax(axis=1))
+    sentence = f"{vlm.name} is sure at {within(sure)}"
+    drawn = [bar("how sure it is", sure, "both")]
+    if settings["show"] == "all":
+        sentence += f" and right in {within(right)}; another picture changes {within(changed)} of its answers"
+        drawn += [bar("how often right", right, "before"), bar("changed by another picture", changed, "image")]
     return Shown(
-        f"{vlm.name} is sure at {within(sure)} and right in {within(right)}; another picture changes "
-        f"{within(changed)} of "
-        "its answers.",
+        f"{sentence}.",
         {
             **numbers("sure", sure),
             **numbers("right", right),
@@ -38,19 +41,8 @@ def run(settings: Settings, load: Load, progress: Progress) -> Shown:
             "too_sure": sure.value - right.value,
             "name": vlm.name,
         },
-        charts.named_bars(
-            [
-                bar("how sure it is", sure, "both"),
-                bar("how often right", right, "before"),
-                bar("changed by another picture", changed, "image"),
-            ],
-            "share",
-        ),
-        table=(
-            {"what": "mean probability of the answer", "share": round(sure.value, 3)},
-            {"what": "right", "share": round(right.value, 3)},
-            {"what": "changed by another picture", "share": round(changed.value, 3)},
-        ),
+        charts.named_bars(drawn, "share"),
+        table=tuple({"what": each.name, "share": round(each.value, 3)} for each in drawn),
     )
 
 
@@ -60,6 +52,7 @@ FIGURE = LessonFigure(
     (
         Choice("model", "Model", MODELS, "planted:blind"),
         Amount("sharper", "Logits times", 1, 8, 0.5, 1),
+        Choice("show", "Shown", ("sure", "all"), "all"),
     ),
     {
         **declared("sure", "mean probability of the answer given"),

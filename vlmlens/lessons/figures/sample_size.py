@@ -13,6 +13,7 @@ STATES = 4
 SIZES = (50, 100, 200, 500, 1000, 2000)
 SEEDS = 8
 TOLERANCE = 1e-3  # bits
+STATUS = {"shown": "given with an interval", "bracket": "a bracket only", "refused": "refused"}
 
 
 def drawn(joint: np.ndarray, n: int, seed: int) -> np.ndarray:
@@ -69,7 +70,7 @@ def run(settings: Settings, load: Load, progress: Progress) -> Shown:
             "refused": float(corrected.status == "refused"),
             "n": float(n),
             "cells": float(joint.size),
-            "status": corrected.status,
+            "status": STATUS[corrected.status],
         },
         charts.dial_curves(
             sizes,
@@ -118,7 +119,7 @@ FIGURE = LessonFigure(
         "refused": "1 where the estimate refuses to answer, else 0",
         "n": "samples",
         "cells": "cells of the table that the samples fall into",
-        "status": "whether the corrected estimate is shown, a bracket or refused",
+        "status": "whether the corrected estimate is given, a bracket or refused, in words",
     },
     f"Samples are drawn from a known table of {STATES} x {STATES} x {STATES} cells. *Plug-in*: the counts are taken "
     f"for "
