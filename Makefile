@@ -1,4 +1,4 @@
-# make app     install and open the app            PORT=8501 HEADLESS=1
+# make app     install and open the app            PORT=8501 HEADLESS=1 NETWORK=1 (for a class)
 # make test    install and pass every check        SKIP_BROWSER=1 leaves the browser tests out
 # make train   train the lab models anew
 # make bench   run every benchmark
@@ -17,7 +17,7 @@ INSTALLED := .venv/installed
 .NOTPARALLEL:
 
 app: $(INSTALLED)
-	$(BIN)/python -m vlmlens app --port $(PORT) $(if $(filter 1,$(HEADLESS)),--headless)
+	$(BIN)/python -m vlmlens app --port $(PORT) $(if $(filter 1,$(HEADLESS)),--headless) $(if $(filter 1,$(NETWORK)),--network)
 
 test: lint unit browser
 

@@ -41,6 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     app = verbs.add_parser("app", help="open the app in a browser")
     app.add_argument("--port", type=int, default=8501)
     app.add_argument("--headless", action="store_true", help="serve only, open no browser")
+    app.add_argument(
+        "--network", action="store_true", help="serve a class: everybody on this network may open and use the app"
+    )
     app.set_defaults(verb=_app)
 
     models = verbs.add_parser("models", help="list the models that can be loaded by name")
@@ -115,6 +118,12 @@ def _parser() -> argparse.ArgumentParser:
     cost.set_defaults(verb=_cost)
 
     for verb in (models, inspect, evaluate, pid, diagnose, perturb, train, cost):
+    lessons = verbs.add_parser("lessons", help="list the lessons, or check lesson files")
+    lessons.add_argument("--check", nargs="+", metavar="FILE", type=Path, help="tell what is wrong, by file and line")
+    lessons.add_argument("--run", action="store_true", help="with --check: also run every figure, from start to end")
+    lessons.set_defaults(verb=_lessons)
+
+    for verb in (models, inspect, evaluate, pid, diagnose, perturb, train, lessons):
         verb.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return parser
 
@@ -156,7 +165,7 @@ def _add_run_options(train: argparse.ArgumentParser) -> None:
 def _app(options: argparse.Namespace) -> None:
     from vlmlens.ui.launch import launch
 
-    launch(options.port, options.headless)
+    launch(options.port, options.headless, options.network)
 
 
 def _models(options: argparse.Namespace) -> None:
@@ -391,6 +400,37 @@ def _cost(options: argparse.Namespace) -> None:
             print(f"  pairs of tokens, all layers {cost.pairs:,}")
     if options.json:
         _print({"models": found} if options.list else found[options.model])
+def _lessons(options: argparse.Namespace) -> None:
+    from vlmlens.lessons import LessonError, read, shelf, walk
+
+    if options.check is None:
+        found = shelf()
+        rows = [
+            {"name": lesson.name, "title": lesson.title, "level": lesson.level, "minutes": lesson.minutes}
+            for lesson in found.lessons.values()
+        ]
+        if options.json:
+            _print({"lessons": rows, "broken": found.broken})
+        else:
+            for row in rows:
+                print(f"{row['name']}: {row['title']} ({row['level']}, {row['minutes']} minutes)")
+            for told in found.broken.values():
+                print(told, file=sys.stderr)
+        return
+    wrong: list[str] = []
+    for path in options.check:
+        try:
+            lesson = read(path, str(path))
+            steps = len(list(walk(lesson, progress=_Line()))) if options.run else len(lesson.steps)
+            _tell(f"{path}: fine, {steps} steps")
+        except LessonError as error:
+            wrong += str(error).splitlines()
+        except UserError as error:
+            wrong.append(f"{path}: {error}")
+    if options.json:
+        _print({"checked": [str(path) for path in options.check], "wrong": wrong})
+    if wrong:
+        raise UserError("\n".join(wrong))
 
 
 class _Line(Progress):

@@ -34,6 +34,7 @@ from vlmlens.charts.information import (
     reach,
     side_by_side,
 )
+from vlmlens.charts.lessons import Bar, Curve, dial_curves, named_bars
 from vlmlens.charts.masks import mask, reached
 from vlmlens.charts.overlay import overlay
 from vlmlens.charts.paired import paired_answers
@@ -41,6 +42,7 @@ from vlmlens.charts.patching import patching
 from vlmlens.charts.pitfalls import pitfall, remedy
 from vlmlens.charts.pointing import pointing
 from vlmlens.charts.positions import allocation, encodings, reach_lines, reach_plane
+from vlmlens.charts.predictions import predictions
 from vlmlens.charts.pruning import by_share, saved, who_stays
 from vlmlens.charts.queries import query_looks, query_use
 from vlmlens.charts.rulers import LOOKS, YOURS, Dot, Mark, by_ruler, ruler_against_effect
@@ -63,7 +65,9 @@ __all__ = [
     "SEGMENT_COLORS",
     "SHAPES",
     "YOURS",
+    "Bar",
     "Compressed",
+    "Curve",
     "Dot",
     "Figure",
     "Line",
@@ -93,6 +97,7 @@ __all__ = [
     "controls",
     "cost_parts",
     "curves",
+    "dial_curves",
     "differences",
     "differences_to_published",
     "distances",
@@ -107,11 +112,13 @@ __all__ = [
     "learning",
     "mask",
     "mask_dose",
+    "named_bars",
     "overlay",
     "paired_answers",
     "patching",
     "pitfall",
     "pointing",
+    "predictions",
     "query_looks",
     "query_use",
     "reach",

@@ -113,6 +113,11 @@ def result(
     return value
 
 
+def begin(key: Hashable, label: str, task: Callable[[Progress], Any]) -> None:
+    """Start work that will be asked for next, without waiting for it; `result` with the same key finds it."""
+    _job(key, label, task)
+
+
 def live(
     key: Hashable,
     label: str,
