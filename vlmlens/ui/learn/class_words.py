@@ -14,6 +14,7 @@ PREDICTIONS = (
     "so the room that is left has not predicted. These are counts of who is here, not an estimate of anything, so they "
     "have no interval. They cannot tell whether a learner guessed.",
 )
+TEACH = "The teacher's view: open a class, see its predictions as they come in, read the notes of each lesson."
 INVITE = (
     "Open a class and give its code to your learners. They join on this page, predict at each step of a lesson, and "
     "their predictions come in here as bars, without names. You may hold the reveal until everybody has predicted. "

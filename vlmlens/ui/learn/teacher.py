@@ -9,18 +9,22 @@ from vlmlens import charts, classroom
 from vlmlens.classroom import ClassError, Opened, Roll, plain
 from vlmlens.lessons.lesson import Lesson
 from vlmlens.ui.learn import class_words as words
-from vlmlens.ui.learn.join import offered, sentence
+from vlmlens.ui.learn.join import TEACHER, offered, sentence
 from vlmlens.ui.look import chart, titled
 from vlmlens.ui.network import is_local, shared
 
-TEACHER, CODE, KEY = "teacher", "class", "key"  # in the address
-TAUGHT, SAID = "class-taught", "class-teacher-said"  # in the session's state
+CODE, KEY = "class", "key"  # in the address
+TAUGHT, SAID, TEACHING = "class-taught", "class-teacher-said", "class-teaching"  # in the session's state
 LOOK_AGAIN = 1.0  # seconds
 
 
 def teaching() -> bool:
-    """Whether the address asks for the teacher's view."""
-    return st.query_params.get(TEACHER) == "1"
+    """Whether the address asks for the teacher's view; once it has, this session stays the teacher's on every page."""
+    if TEACHER in st.query_params:
+        st.session_state[TEACHING] = st.query_params[TEACHER] == "1"
+    elif st.session_state.get(TEACHING):
+        st.query_params[TEACHER] = "1"
+    return bool(st.session_state.get(TEACHING))
 
 
 def draw(lessons: Mapping[str, Lesson], lesson: Lesson | None, number: int) -> None:
@@ -29,9 +33,11 @@ def draw(lessons: Mapping[str, Lesson], lesson: Lesson | None, number: int) -> N
     if said := st.session_state.get(SAID):
         st.info(said)
     if opened is None:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(words.INVITE, width=720)
-            st.button("Open a class", type="primary", key="class-open", on_click=_open)
+        with st.container(border=True, key="class-panel"):
+            st.markdown(words.INVITE)
+            with st.container(horizontal=True):
+                st.button("Open a class", type="primary", key="class-open", on_click=_open)
+                st.button("Leave the teacher's view", key="class-unteach", type="tertiary", on_click=_unteach)
         return
     with st.container(border=True, key="class-panel"):
         left, right = st.columns([2, 5], gap="large")
@@ -159,6 +165,13 @@ def _open() -> None:
         st.session_state.pop(SAID, None)
     except ClassError as error:
         st.session_state[SAID] = str(error)
+
+
+def _unteach() -> None:
+    st.session_state.pop(TEACHING, None)
+    st.session_state.pop(SAID, None)
+    if TEACHER in st.query_params:
+        del st.query_params[TEACHER]
 
 
 def _end() -> None:
