@@ -49,7 +49,8 @@ def draw(lessons: Mapping[str, Lesson], lesson: Lesson | None, number: int) -> N
 
 def _invitation(opened: Opened) -> None:
     """What goes on the board, and the end."""
-    link = f"{shared(st.context.url or '', str(st.get_option('server.address') or ''))}?class={opened.code}"
+    url = st.context.url or f"http://localhost:{st.get_option('server.port')}/learn"
+    link = f"{shared(url, str(st.get_option('server.address') or ''))}?{CODE}={opened.code}"
     st.html(f'<p class="lens-answer" style="letter-spacing: 0.2em; font-size: 2.6rem">{opened.code}</p>')
     st.code(link, language=None, wrap_lines=True)
     st.caption("Learners open this link, or choose “Join a class” on the Learn page and type the code.")
