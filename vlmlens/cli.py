@@ -109,7 +109,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_run_options(train)
     train.set_defaults(verb=_train)
 
-    for verb in (models, inspect, evaluate, pid, diagnose, perturb, train):
+    lessons = verbs.add_parser("lessons", help="list the lessons, or check lesson files")
+    lessons.add_argument("--check", nargs="+", metavar="FILE", type=Path, help="tell what is wrong, by file and line")
+    lessons.add_argument("--run", action="store_true", help="with --check: also run every figure, from start to end")
+    lessons.set_defaults(verb=_lessons)
+
+    for verb in (models, inspect, evaluate, pid, diagnose, perturb, train, lessons):
         verb.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return parser
 
@@ -359,6 +364,39 @@ def _train(options: argparse.Namespace) -> None:
         _tell(f"{name}: accuracy {card['held_out']['accuracy']}, least {min(card['held_out']['by_question'].values())}")
     if options.json:
         _print({"cards": cards})
+
+
+def _lessons(options: argparse.Namespace) -> None:
+    from vlmlens.lessons import LessonError, read, shelf, walk
+
+    if options.check is None:
+        found = shelf()
+        rows = [
+            {"name": lesson.name, "title": lesson.title, "level": lesson.level, "minutes": lesson.minutes}
+            for lesson in found.lessons.values()
+        ]
+        if options.json:
+            _print({"lessons": rows, "broken": found.broken})
+        else:
+            for row in rows:
+                print(f"{row['name']}: {row['title']} ({row['level']}, {row['minutes']} minutes)")
+            for told in found.broken.values():
+                print(told, file=sys.stderr)
+        return
+    wrong: list[str] = []
+    for path in options.check:
+        try:
+            lesson = read(path, str(path))
+            steps = len(list(walk(lesson, progress=_Line()))) if options.run else len(lesson.steps)
+            _tell(f"{path}: fine, {steps} steps")
+        except LessonError as error:
+            wrong += str(error).splitlines()
+        except UserError as error:
+            wrong.append(f"{path}: {error}")
+    if options.json:
+        _print({"checked": [str(path) for path in options.check], "wrong": wrong})
+    if wrong:
+        raise UserError("\n".join(wrong))
 
 
 class _Line(Progress):

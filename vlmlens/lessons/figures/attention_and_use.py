@@ -51,16 +51,11 @@ def run(settings: Settings, load: Load, progress: Progress) -> Shown:
     for side, name, look, (use, changed) in zip(SIDES, names, looks, uses, strict=True):
         found |= {f"name_{side}": name, f"changed_{side}": changed}
         found |= numbers(f"attention_{side}", look) | numbers(f"use_{side}", use)
-    bars = [
-        bar(name, look, "image", "attention to the picture, share") for name, look in zip(names, looks, strict=True)
-    ]
+    bars = [bar(name, look, "image", "attention, share") for name, look in zip(names, looks, strict=True)]
     told = "; ".join(f"{name}: {within(look)}" for name, look in zip(names, looks, strict=True))
     sentence = f"Share of attention on the picture: {told}."
     if settings["show"] == "both":
-        bars += [
-            bar(name, use, "after", "effect of another picture, bits")
-            for name, (use, _) in zip(names, uses, strict=True)
-        ]
+        bars += [bar(name, use, "after", "effect, bits") for name, (use, _) in zip(names, uses, strict=True)]
         moved = "; ".join(f"{name}: {within(use, False)} bit" for name, (use, _) in zip(names, uses, strict=True))
         sentence += f" Another picture moves the answer: {moved}."
     return Shown(
