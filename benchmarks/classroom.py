@@ -159,7 +159,7 @@ async def _predict(visitor: Visitor, lesson: Lesson, number: int, found: Round, 
 
 async def _try(visitor: Visitor, lesson: Lesson, number: int, found: Round, dice: random.Random) -> None:
     """Change one thing that may be changed."""
-    keys = sorted(key for key in visitor.keys() if key.startswith(f"try-{lesson.name}-{number}-"))
+    keys = sorted(key for key in visitor.names() if key.startswith(f"try-{lesson.name}-{number}-"))
     if not keys:
         return
     key = dice.choice(keys)
@@ -348,7 +348,8 @@ def _against(holds: bool) -> str:
 
 
 def _line(which: int, each: Round) -> str:
-    return f"round {which + 1}: {len(each.all)} clicks, {_seconds(each.all)}, {len(each.errors)} errors, {each.after:.0f} MB"
+    told = f"{len(each.all)} clicks, {_seconds(each.all)}, {len(each.errors)} errors, {each.after:.0f} MB"
+    return f"round {which + 1}: {told}"
 
 
 def main() -> None:

@@ -113,10 +113,10 @@ class Visitor:
         """The widget with this key; raises LookupError where the page has none."""
         node = self._widget(key)
         if node is None:
-            raise LookupError(f"no {key} on the page; there are {', '.join(sorted(self.keys()))}")
+            raise LookupError(f"no {key} on the page; there are {', '.join(sorted(self.names()))}")
         return node
 
-    def keys(self) -> set[str]:
+    def names(self) -> set[str]:
         return {_key(node) for node in self.nodes.values() if getattr(node.element, "id", "")} - {""}
 
     def text(self) -> str:
