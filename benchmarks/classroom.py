@@ -113,7 +113,7 @@ async def learner(
     server: Server, code: str, lesson: Lesson, found: Round, wanted: argparse.Namespace, seed: int
 ) -> None:
     """One learner, from the link to the last step."""
-    dice = random.Random(seed)
+    dice, number = random.Random(seed), 0
     await asyncio.sleep(dice.uniform(0, wanted.ramp))
     async with Visitor(server.port, "learn", f"class={code}&lesson={lesson.name}") as visitor:
         try:
@@ -129,7 +129,7 @@ async def learner(
                     where = "next, to a reveal" if lesson.steps[number + 1].kind == "reveal" else "next"
                     found.note(where, await visitor.click("lesson-next"))
         except (LookupError, TimeoutError, OSError) as error:
-            found.errors.append(f"learner {seed}: {type(error).__name__}: {error}")
+            found.errors.append(f"learner {seed} at step {number + 1}: {type(error).__name__}: {error}")
         found.errors += visitor.errors
         found.received += visitor.bytes
         found.fragments += visitor.reruns
@@ -216,7 +216,10 @@ async def _steered(server: Server, lesson: Lesson, found: Round, mine: str, aske
                 found.errors.append(f"step {number + 1}: {said[0] if said else 'nobody predicted'}, and no more came")
             reveal = next(after for after in range(number, len(lesson.steps)) if lesson.steps[after].kind == "reveal")
             found.opened[reveal] = time.perf_counter()
-            await teacher.click("class-release")
+            try:
+                found.note("the teacher opens a reveal", await teacher.click("class-release"))
+            except (LookupError, TimeoutError) as error:
+                found.errors.append(f"the teacher at step {number + 1}: {type(error).__name__}: {error}")
             found.errors += teacher.errors
 
 
@@ -244,7 +247,7 @@ async def measured(wanted: argparse.Namespace) -> str:
         before = server.memory
         for which in range(wanted.rounds):
             rounds.append(await walked(server, lesson, wanted, which))
-            print(_line(which, rounds[-1]), file=sys.stderr, flush=True)
+            print(_line(which, rounds[-1]), *rounds[-1].errors, sep="\n  ", file=sys.stderr, flush=True)
         complaints = server.complaints()
     return report(lesson, wanted, before, rounds, complaints)
 
