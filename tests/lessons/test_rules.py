@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vlmlens.lessons import Body, Condition, Rule, Slider, Step
@@ -13,6 +13,7 @@ NAN = float("nan")
 numbers = st.floats(-10, 10)
 
 
+@settings(deadline=None)
 @given(numbers, numbers, st.floats(0, 3))
 def test_the_largest_must_lead_by_its_margin(a, b, margin):
     rule = Rule.read(f"largest of a, b by {margin:.6f}")
@@ -21,6 +22,7 @@ def test_the_largest_must_lead_by_its_margin(a, b, margin):
     assert found == ("a" if a - b > margin else "b" if b - a > margin else None)
 
 
+@settings(deadline=None)
 @given(numbers, numbers)
 def test_cases_are_taken_in_their_order(x, y):
     rule = Rule.read("big when x > 1 and y >= 0; small when x < -1; otherwise middle")
@@ -55,6 +57,7 @@ def test_a_prediction_is_right_wrong_or_undecided():
     assert "inconclusive" in undecided.sentence
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_a_number_on_a_slider_is_right_when_it_is_near(said, truth):
     asked = step("x within 0.1", slider=Slider(0, 1, 0.05, "bits"))
