@@ -55,7 +55,7 @@ def _invitation(opened: Opened) -> None:
     st.code(link, language=None, wrap_lines=True)
     st.caption("Learners open this link, or choose “Join a class” on the Learn page and type the code.")
     if is_local(link):
-        st.caption(words.LOCAL_ONLY)
+        st.caption("Only this machine can open it so far.", help=words.LOCAL_ONLY)
     with st.popover("End the class", key="class-end-popover"):
         st.markdown("All of it is gone then: who joined, where they are, what they predicted. Learners go on alone.")
         st.button("End it now", type="primary", key="class-end", on_click=_end)
@@ -108,8 +108,9 @@ def _who_is_where(opened: Opened, lessons: Mapping[str, Lesson], roll: Roll) -> 
     if not roll.places:
         return
     away = f"; {roll.away} did nothing for half an hour" if roll.away else ""
-    st.markdown(f"{_learners(roll.learners)} joined{away}. Where they are:")
-    st.dataframe(table(opened, lessons, roll), hide_index=True, width="stretch", key="class-where")
+    with st.expander("Who is where?", key="class-where-open"):
+        st.markdown(f"{_learners(roll.learners)} joined{away}. Where {'the others' if away else 'they'} are:")
+        st.dataframe(table(opened, lessons, roll), hide_index=True, width="stretch", key="class-where")
 
 
 def table(opened: Opened, lessons: Mapping[str, Lesson], roll: Roll) -> pd.DataFrame:
