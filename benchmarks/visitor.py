@@ -10,6 +10,7 @@ at the pace that they ask for, follows the address. It draws nothing: the times 
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
@@ -20,7 +21,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 
-PATIENCE = 120.0  # seconds after which a run that has not ended counts as an error
+PATIENCE = 120.0  # seconds after which a run that has not ended, or a bar that is still there, counts as an error
 QUIET = 0.02  # seconds between two looks at whether all is done
 
 
@@ -113,10 +114,10 @@ class Visitor:
         """The widget with this key; raises LookupError where the page has none."""
         node = self._widget(key)
         if node is None:
-            raise LookupError(f"no {key} on the page; there are {', '.join(sorted(self.keys()))}")
+            raise LookupError(f"no {key} on the page; there are {', '.join(sorted(self.names()))}")
         return node
 
-    def keys(self) -> set[str]:
+    def names(self) -> set[str]:
         return {_key(node) for node in self.nodes.values() if getattr(node.element, "id", "")} - {""}
 
     def text(self) -> str:
@@ -137,21 +138,24 @@ class Visitor:
         return state
 
     async def _timed(self, states: tuple[WidgetState, ...], fragment: str = "") -> Took:
-        await self._until(lambda: not self._running)  # a person waits for the page
+        await self._until(lambda: not self._running, "the run before has not ended")  # a person waits for the page
         began, before = time.perf_counter(), self._count(fragment)
         await self._send(states, fragment)
-        await self._until(lambda: self._count(fragment) > before)
+        await self._until(lambda: self._count(fragment) > before, "the run has not ended")
         done = time.perf_counter() - began
-        await self._until(lambda: not self._running and not self.pending())
+        await self._until(lambda: not self._running and not self.pending(), "a bar is still there")
         return Took(done, time.perf_counter() - began)
 
     def _count(self, fragment: str) -> int:
         return self._runs + self._fragment_runs.get(fragment, 0) if fragment else self._runs
 
-    async def _until(self, true: Any) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not true():
-                await asyncio.sleep(QUIET)
+    async def _until(self, true: Callable[[], bool], otherwise: str) -> None:
+        """Raises TimeoutError, which says what is missing."""
+        late = time.perf_counter() + PATIENCE
+        while not true():
+            if time.perf_counter() > late:
+                raise TimeoutError(f"{otherwise} after {PATIENCE:.0f} s")
+            await asyncio.sleep(QUIET)
 
     async def _send(self, states: tuple[WidgetState, ...], fragment: str = "", auto: bool = False) -> None:
         message = BackMsg()
@@ -239,7 +243,7 @@ class Visitor:
             self.errors.append("the script does not compile")
             self._running = False
 
-    def _drop(self, stale: Any) -> None:
+    def _drop(self, stale: Callable[[Node], bool]) -> None:
         self.nodes = {path: node for path, node in self.nodes.items() if not stale(node)}
 
     def _rest(self) -> None:

@@ -184,9 +184,12 @@ def test_a_class_left_alone_ends(classes, clock):
     clock.now += IDLE - 1
     classes.at(opened.code, LESSON, STEP, who)  # somebody is there
     clock.now += IDLE - 1
-    assert classes.belongs(opened.code, who)
+    assert classes.belongs(opened.code, who)  # a page that was left open looks, and keeps nothing alive
+    assert classes.is_open(opened.code, LESSON, STEP, who)
+    assert classes.where(opened.code, opened.key).learners == 1
+    assert not classes.tally(opened.code, LESSON, STEP, opened.key).counts
     clock.now += 2
-    assert not classes.belongs(opened.code, who)  # asking whether one belongs kept nothing alive
+    assert not classes.belongs(opened.code, who)
     assert len(classes) == 0
 
 

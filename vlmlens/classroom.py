@@ -23,7 +23,7 @@ from vlmlens.errors import UserError
 
 LETTERS = "BCDFGHJKLMNPQRSTVWXZ"  # no vowels, so no words by accident; none that looks like another or like a digit
 CODE_LENGTH = 4
-IDLE = 3 * 3600.0  # seconds after which a class that nobody touched ends by itself
+IDLE = 3 * 3600.0  # seconds after which a class in which nobody did anything ends by itself
 AWAY = 30 * 60.0  # seconds after which a learner who did nothing counts as gone; what he predicted stays
 MOST_CLASSES = 20
 MOST_LEARNERS = 200  # in a class
@@ -119,20 +119,23 @@ class Classes:
             if len(found.seen) >= MOST_LEARNERS:
                 raise ClassError(f"Class {spelled(code)} is full: {MOST_LEARNERS} learners have joined it.")
             who = secrets.token_urlsafe(9)
-            found.seen[who] = found.touched
+            self._touch(found, who)
             return who
 
     def at(self, code: str, lesson: str, step: int, who: str) -> None:
         """Note that a learner is at this step."""
         _check(lesson=lesson)
         with self._lock:
-            self._learner(code, who).places[who] = (lesson, step)
+            found = self._learner(code, who)
+            self._touch(found, who)
+            found.places[who] = (lesson, step)
 
     def commit(self, code: str, lesson: str, step: int, who: str, choice: str) -> bool:
         """Note what a learner predicts. The first prediction stands: False where it was another one."""
         _check(lesson=lesson, choice=choice)
         with self._lock:
             found = self._learner(code, who)
+            self._touch(found, who)
             own = found.choices.get((lesson, step), {})
             if who in own:
                 return own[who] == choice
@@ -170,13 +173,17 @@ class Classes:
     def hold(self, code: str, key: str, holding: bool = True) -> None:
         """Let reveals wait for the teacher, or not. What was released stays open."""
         with self._lock:
-            self._taught(code, key).holding = holding
+            found = self._taught(code, key)
+            self._touch(found)
+            found.holding = holding
 
     def release(self, code: str, key: str, lesson: str, step: int) -> None:
         """Open the reveal of one prediction for everybody in the class."""
         _check(lesson=lesson)
         with self._lock:
-            self._taught(code, key).released.add((lesson, step))
+            found = self._taught(code, key)
+            self._touch(found)
+            found.released.add((lesson, step))
 
     def is_open(self, code: str, lesson: str, step: int, who: str) -> bool:
         """Whether a learner may see what follows the prediction at this step."""
@@ -184,7 +191,7 @@ class Classes:
             return _open(self._learner(code, who), lesson, step)
 
     def belongs(self, code: str, who: str) -> bool:
-        """Whether this learner is in this class; False also where there is none. Does not count as doing something."""
+        """Whether this learner is in this class; False also where there is none."""
         with self._lock:
             self._sweep()
             found = self._classes.get(plain(code))
@@ -210,8 +217,13 @@ class Classes:
             raise ClassError(
                 f"There is no class {spelled(code)}: it has ended, or the code was mistyped. Ask your teacher."
             )
-        found.touched = self._clock()
         return found
+
+    def _touch(self, found: _Class, who: str | None = None) -> None:
+        """Somebody does something. Looking alone is nothing: a page that was left open keeps no class alive."""
+        found.touched = self._clock()
+        if who is not None:
+            found.seen[who] = found.touched
 
     def _taught(self, code: str, key: str | None) -> _Class:
         found = self._find(code)
@@ -223,7 +235,6 @@ class Classes:
         found = self._find(code)
         if who not in found.seen:
             raise ClassError(f"You are not in class {spelled(code)}; join it with its code.")
-        found.seen[who] = found.touched
         return found
 
     def _sweep(self) -> None:

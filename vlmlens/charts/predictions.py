@@ -27,7 +27,7 @@ def predictions(counts: Mapping[str, int], learners: int, right: str | None = No
         "type": "quantitative",
         "title": "learners",
         "scale": {"domain": [0, end], "nice": False},
-        "axis": {"tickMinStep": 1, "format": "d"},
+        "axis": {"tickMinStep": 1, "tickCount": 6, "format": "d"},
     }
     tooltip = [
         {"field": "choice", "type": "nominal"},

@@ -14,11 +14,12 @@ PREDICTIONS = (
     "so the room that is left has not predicted. These are counts of who is here, not an estimate of anything, so they "
     "have no interval. They cannot tell whether a learner guessed.",
 )
+TEACH = "The teacher's view: open a class, see its predictions as they come in, read the notes of each lesson."
 INVITE = (
     "Open a class and give its code to your learners. They join on this page, predict at each step of a lesson, and "
     "their predictions come in here as bars, without names. You may hold the reveal until everybody has predicted. "
     "Everything lives in this server's memory: nothing is written to a disk, and when you end the class (or nobody "
-    "touches it for three hours, or the server stops) all of it is gone."
+    "does anything in it for three hours, or the server stops) all of it is gone."
 )
 YOURS = (
     "The address of this page carries your key: whoever opens it can run the class. Load it anew and you are still the "

@@ -13,7 +13,7 @@ from vlmlens.ui.learn import class_words as words
 from vlmlens.ui.look import chart, titled
 
 JOINED, SAID = "class-joined", "class-said"  # in the session's state
-CODE, ME = "class", "me"  # in the address
+CODE, ME, TEACHER = "class", "me", "teacher"  # in the address
 ASK_AGAIN = 2.0  # seconds between two looks at whether the teacher has opened the reveal
 
 T = TypeVar("T")
@@ -41,6 +41,7 @@ def draw() -> None:
         ):
             st.text_input("Code", key="class-typed", placeholder="four letters", max_chars=12)
             st.form_submit_button("Join", on_click=_typed)
+        st.button("Teach a class", key="class-teach", type="tertiary", help=words.TEACH, on_click=_teach)
         if said := st.session_state.get(SAID):
             st.markdown(said, width="content")
 
@@ -184,6 +185,11 @@ def _typed() -> None:
         _join(code)
     else:
         st.session_state[SAID] = "Type the code that your teacher shows, four letters."
+
+
+def _teach() -> None:
+    st.session_state.pop(SAID, None)
+    st.query_params[TEACHER] = "1"
 
 
 def _leave() -> None:

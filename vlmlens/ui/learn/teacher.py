@@ -9,18 +9,22 @@ from vlmlens import charts, classroom
 from vlmlens.classroom import ClassError, Opened, Roll, plain
 from vlmlens.lessons.lesson import Lesson
 from vlmlens.ui.learn import class_words as words
-from vlmlens.ui.learn.join import offered, sentence
+from vlmlens.ui.learn.join import TEACHER, offered, sentence
 from vlmlens.ui.look import chart, titled
 from vlmlens.ui.network import is_local, shared
 
-TEACHER, CODE, KEY = "teacher", "class", "key"  # in the address
-TAUGHT, SAID = "class-taught", "class-teacher-said"  # in the session's state
+CODE, KEY = "class", "key"  # in the address
+TAUGHT, SAID, TEACHING = "class-taught", "class-teacher-said", "class-teaching"  # in the session's state
 LOOK_AGAIN = 1.0  # seconds
 
 
 def teaching() -> bool:
-    """Whether the address asks for the teacher's view."""
-    return st.query_params.get(TEACHER) == "1"
+    """Whether the address asks for the teacher's view; once it has, this session stays the teacher's on every page."""
+    if TEACHER in st.query_params:
+        st.session_state[TEACHING] = st.query_params[TEACHER] == "1"
+    elif st.session_state.get(TEACHING):
+        st.query_params[TEACHER] = "1"
+    return bool(st.session_state.get(TEACHING))
 
 
 def draw(lessons: Mapping[str, Lesson], lesson: Lesson | None, number: int) -> None:
@@ -29,9 +33,11 @@ def draw(lessons: Mapping[str, Lesson], lesson: Lesson | None, number: int) -> N
     if said := st.session_state.get(SAID):
         st.info(said)
     if opened is None:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(words.INVITE, width=720)
-            st.button("Open a class", type="primary", key="class-open", on_click=_open)
+        with st.container(border=True, key="class-panel"):
+            st.markdown(words.INVITE)
+            with st.container(horizontal=True):
+                st.button("Open a class", type="primary", key="class-open", on_click=_open)
+                st.button("Leave the teacher's view", key="class-unteach", type="tertiary", on_click=_unteach)
         return
     with st.container(border=True, key="class-panel"):
         left, right = st.columns([2, 5], gap="large")
@@ -43,12 +49,13 @@ def draw(lessons: Mapping[str, Lesson], lesson: Lesson | None, number: int) -> N
 
 def _invitation(opened: Opened) -> None:
     """What goes on the board, and the end."""
-    link = f"{shared(st.context.url or '', str(st.get_option('server.address') or ''))}?class={opened.code}"
+    url = st.context.url or f"http://localhost:{st.get_option('server.port')}/learn"
+    link = f"{shared(url, str(st.get_option('server.address') or ''))}?{CODE}={opened.code}"
     st.html(f'<p class="lens-answer" style="letter-spacing: 0.2em; font-size: 2.6rem">{opened.code}</p>')
     st.code(link, language=None, wrap_lines=True)
     st.caption("Learners open this link, or choose “Join a class” on the Learn page and type the code.")
     if is_local(link):
-        st.caption(words.LOCAL_ONLY)
+        st.caption("Only this machine can open it so far.", help=words.LOCAL_ONLY)
     with st.popover("End the class", key="class-end-popover"):
         st.markdown("All of it is gone then: who joined, where they are, what they predicted. Learners go on alone.")
         st.button("End it now", type="primary", key="class-end", on_click=_end)
@@ -101,8 +108,9 @@ def _who_is_where(opened: Opened, lessons: Mapping[str, Lesson], roll: Roll) -> 
     if not roll.places:
         return
     away = f"; {roll.away} did nothing for half an hour" if roll.away else ""
-    st.markdown(f"{_learners(roll.learners)} joined{away}. Where they are:")
-    st.dataframe(table(opened, lessons, roll), hide_index=True, width="stretch", key="class-where")
+    with st.expander("Who is where?", key="class-where-open"):
+        st.markdown(f"{_learners(roll.learners)} joined{away}. Where {'the others' if away else 'they'} are:")
+        st.dataframe(table(opened, lessons, roll), hide_index=True, width="stretch", key="class-where")
 
 
 def table(opened: Opened, lessons: Mapping[str, Lesson], roll: Roll) -> pd.DataFrame:
@@ -159,6 +167,13 @@ def _open() -> None:
         st.session_state.pop(SAID, None)
     except ClassError as error:
         st.session_state[SAID] = str(error)
+
+
+def _unteach() -> None:
+    st.session_state.pop(TEACHING, None)
+    st.session_state.pop(SAID, None)
+    if TEACHER in st.query_params:
+        del st.query_params[TEACHER]
 
 
 def _end() -> None:
