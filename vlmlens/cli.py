@@ -117,13 +117,12 @@ def _parser() -> argparse.ArgumentParser:
     cost.add_argument("--list", action="store_true", help="every published model, with this picture")
     cost.set_defaults(verb=_cost)
 
-    for verb in (models, inspect, evaluate, pid, diagnose, perturb, train, cost):
     lessons = verbs.add_parser("lessons", help="list the lessons, or check lesson files")
     lessons.add_argument("--check", nargs="+", metavar="FILE", type=Path, help="tell what is wrong, by file and line")
     lessons.add_argument("--run", action="store_true", help="with --check: also run every figure, from start to end")
     lessons.set_defaults(verb=_lessons)
 
-    for verb in (models, inspect, evaluate, pid, diagnose, perturb, train, lessons):
+    for verb in (models, inspect, evaluate, pid, diagnose, perturb, train, cost, lessons):
         verb.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return parser
 
@@ -400,6 +399,8 @@ def _cost(options: argparse.Namespace) -> None:
             print(f"  pairs of tokens, all layers {cost.pairs:,}")
     if options.json:
         _print({"models": found} if options.list else found[options.model])
+
+
 def _lessons(options: argparse.Namespace) -> None:
     from vlmlens.lessons import LessonError, read, shelf, walk
 
