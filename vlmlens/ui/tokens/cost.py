@@ -1,5 +1,6 @@
 """Cost: what do so many image tokens cost in a real model, by part, and what would fewer save?"""
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
@@ -214,7 +215,7 @@ def flops(count: float) -> str:
 
 def _table(own: Cost, fewer: Cost, dtype: str, rate: Rate | None) -> pd.DataFrame:
     """Both budgets, a line a quantity, and how many times less the second is."""
-    lines = [
+    lines: list[tuple[str, float, float, Callable[[Any], str]]] = [
         ("image tokens", own.sequence.image, fewer.sequence.image, "{:,}".format),
         ("tokens in the sequence", own.sequence.length, fewer.sequence.length, "{:,}".format),
         ("picture's part of all tokens", own.sequence.share, fewer.sequence.share, "{:.1%}".format),
@@ -224,13 +225,12 @@ def _table(own: Cost, fewer: Cost, dtype: str, rate: Rate | None) -> pd.DataFram
         (f"keys and values, {dtype}", own.cache(dtype), fewer.cache(dtype), memory),
     ]
     if rate is not None:
-        lines.append(
-            ("seconds at the measured rate", *(cost.total / rate.median for cost in (own, fewer)), "{:.2f}".format)
-        )
+        one, two = own.total / rate.median, fewer.total / rate.median
+        lines.append(("seconds at the measured rate", one, two, "{:.2f}".format))
     return pd.DataFrame(
         [
-            {"quantity": what, "own count": told(one), "compared with": told(two), "ratio": f"{one / two:.2f}"}
-            for what, one, two, told in lines
+            {"quantity": what, "own count": told(here), "compared with": told(there), "ratio": f"{here / there:.2f}"}
+            for what, here, there, told in lines
         ]
     )
 
