@@ -15,7 +15,6 @@ import torch
 
 from vlmlens.diagnostics.probe import ProbeSet, lab_probe
 from vlmlens.lab.fusion import STREAMS, WIRINGS, Link
-from vlmlens.lab.fusion.wiring import IMAGE
 from vlmlens.lab.model import LabModel
 from vlmlens.lab.pitfalls.joining import joining
 from vlmlens.lab.weights import LabName, encoder_state, load_wiring
@@ -124,7 +123,7 @@ def words_alone(rng: np.random.Generator) -> Planted:
     model, told = trained(rng, INTO_WORDS)
     factor = float(rng.choice((0.0, 10 ** rng.uniform(-5, -3.5))))
     for _, _, link in joining(model.fusion):
-        if IMAGE in STREAMS[link.look.keys]:
+        if "image" in STREAMS[link.look.keys]:
             out_matrix(link).mul_(factor)
     if model.fusion.wiring.name == "perceiver":  # the latents that resample read the picture beside themselves
         dull(model, 0.0, 0.0, rng)
