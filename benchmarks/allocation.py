@@ -120,6 +120,7 @@ def train(seeds: tuple[int, ...] = SEEDS, steps: int = RECIPE.steps) -> None:
         "batch": RECIPE.batch,
         "learning_rate": RECIPE.rate,
         "seeds": list(seeds),
+        "cpu_seconds": round(time.process_time()),
         "seconds": round(time.monotonic() - began),
         "command": TRAIN,
         "licence": "Apache-2.0",
