@@ -33,7 +33,7 @@ class Glimpse:
     def of(self, item: int) -> Scores:
         """The scores of one item."""
         found = self.raw[item].double().numpy()
-        return Scores(*found, looks=self.looks)
+        return Scores(found[0], found[1], found[2], self.looks)
 
 
 def glimpse(model: LabModel, pixels: Tensor, words: Tensor, mask: Tensor, low: int) -> Glimpse:

@@ -161,4 +161,4 @@ def _assemble(
         for i in range(3)
     ]
     three = (weights[0], weights[1], weights[2])
-    return Redrawn(scores, found, tensions, three, *versions, by_chance=p[3:, best])
+    return Redrawn(scores, found, tensions, three, versions[0], versions[1], versions[2], p[3:, best])

@@ -67,7 +67,8 @@ def draw(call: Call, shown: Shown, name: str) -> None:
 
 def changed(call: Call, names: tuple[str, ...], lesson: str, step: int) -> Call:
     """The widgets of the parameters that a learner may change, and the call with what they are set to."""
-    mine, settings = kept().tried, {}
+    mine = kept().tried
+    settings: dict[str, str | float] = {}
     by_name = {parameter.name: parameter for parameter in FIGURES[call.figure].parameters}
     for name in names:
         parameter, where = by_name[name], (lesson, step, name)

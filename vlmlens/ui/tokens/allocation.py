@@ -79,15 +79,16 @@ def _plan() -> tuple[Plan | None, bool]:
         help=f"Of the whole picture, {PATCHES} patches of 8 x 8 pixels: 36 is one mean color a patch, 2,304 every "
         "pixel.",
     )  # fmt: skip
-    low, high = st.columns(2)
-    least = low.number_input(
+    left, right = st.columns(2)
+    least = left.number_input(
         "Least a patch", 1, 64, 1, key="allocation-low", bind="query-params",
         help="Every patch has it; the scores are taken from the picture at this detail.",
     )  # fmt: skip
-    most = high.number_input("Most a patch", 1, 64, 64, key="allocation-high", bind="query-params")
+    most = right.number_input("Most a patch", 1, 64, 64, key="allocation-high", bind="query-params")
+    plan: Plan | None = None
     with guard():
-        return Plan(int(total), int(least), int(most), Tensions(**tensions)), adapter
-    return None, adapter
+        plan = Plan(int(total), int(least), int(most), Tensions(**tensions))
+    return plan, adapter
 
 
 def _answering(request: Request) -> VLM:
