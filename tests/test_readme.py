@@ -26,7 +26,7 @@ def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
 
 def test_every_verb_of_the_readme_exists(capsys):
     verbs = set(re.findall(r"^vlmlens (\w+)", README, re.MULTILINE)) - {"shows"}
-    assert verbs == {"models", "inspect", "pid", "evaluate", "perturb", "diagnose", "train", "cost", "app"}
+    assert verbs == {"models", "inspect", "pid", "evaluate", "perturb", "diagnose", "train", "cost", "lessons", "app"}
     for verb in verbs:
         with pytest.raises(SystemExit) as end:
             main([verb, "--help"])
