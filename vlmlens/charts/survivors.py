@@ -28,7 +28,7 @@ def survivors(picture: bytes, shares: np.ndarray, side: int, shows: Sequence[str
         veil=(1 - np.sqrt(np.clip(told, 0, 1))).round(4).tolist(),
         worth=told.round(4).tolist(),
         patch=[f"row {i // side + 1}, column {i % side + 1}" for i in across],
-        shows=[shows[i] if shows else "" for i in across.tolist()],
+        shows=list(shows) or [""] * len(across),
     )
 
     scale: Spec = {"domain": [0, side], "range": [0, {"expr": SQUARE}], "nice": False}

@@ -54,9 +54,7 @@ def train_compressor(
     with torch.no_grad():
         words, mask = model.base.words(ids)
     parts = (model.compressor, model.base.fusion, model.base.readout)
-    learning = [parameter for part in parts for parameter in part.parameters()]
-    for parameter in learning:
-        parameter.requires_grad_()
+    learning = [parameter for part in parts for parameter in part.requires_grad_().parameters()]
     budgets = compression.budgets if only is None else (only,)
     often = np.array([WHOLE if keep == PATCHES and len(budgets) > 1 else 1.0 for keep in budgets])
     dice = np.random.default_rng([5, seed])
