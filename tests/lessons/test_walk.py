@@ -28,7 +28,7 @@ def test_a_figure_gives_what_it_declares(name, model):
         assert isinstance(value, str | float), key
         if key.endswith("_low") and isinstance(value, float) and not math.isnan(value):
             middle = key.removesuffix("_low")
-            if middle in shown.numbers:
+            if middle in shown.numbers and f"{middle}_high" in shown.numbers:
                 assert value <= shown.numbers[middle] + 1e-9 <= shown.numbers[f"{middle}_high"] + 2e-9
     assert set(figure.models(settings)) <= {"lab:concat", "lab:llava", "lab:img2txt", "lab:txt2img"} | {
         name for name in figure.models(settings) if name.startswith("planted:")
@@ -45,7 +45,8 @@ def test_a_figure_refuses_what_is_no_parameter(name):
         if isinstance(parameter, Amount):
             with pytest.raises(FigureError):
                 parameter.read(str(parameter.high + 1))
-            assert (parameter.default - parameter.low) % parameter.step == pytest.approx(0, abs=1e-6)
+            steps = (parameter.default - parameter.low) / parameter.step
+            assert steps == pytest.approx(round(steps))  # or the slider could not stand there
         if isinstance(parameter, Choice):
             with pytest.raises(FigureError):
                 parameter.read("zebra")

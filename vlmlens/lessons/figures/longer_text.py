@@ -18,7 +18,8 @@ ITEMS, LOOKED = 80, 4
 
 def run(settings: Settings, load: Load, progress: Progress) -> Shown:
     vlm, items = load(str(settings["model"])), asked(ITEMS)
-    lengths = tuple(dict.fromkeys((*(n for n in LENGTHS if n < int(settings["words"])), int(settings["words"]))))
+    most = int(settings["words"])
+    lengths = (*(n for n in LENGTHS if n < most), most)
     right, attention = [], []
     for words in progress.over(lengths, len(lengths), "length"):
         around = padded(words)

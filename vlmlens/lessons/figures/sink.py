@@ -39,7 +39,7 @@ def run(settings: Settings, load: Load, progress: Progress) -> Shown:
     after = hits(vlm, vlm.probabilities(scenes(items), texts(items)), items)
     taken: list[float] = []
     clean_taken: list[float] = []
-    hottest = []
+    hottest: list[float] = []
     for item in progress.over(items[:LOOKED], LOOKED, "board"):
         for which, kept in ((clean, clean_taken), (vlm, taken)):
             trace = which.inspect(item.scene, item.question.text, watch=Watch(("question",), False), new_tokens=0)

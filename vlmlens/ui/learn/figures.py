@@ -77,9 +77,10 @@ def changed(call: Call, names: tuple[str, ...], lesson: str, step: int) -> Call:
         if isinstance(parameter, Choice):
             if st.session_state.get(key) not in parameter.options:
                 st.session_state[key] = value if value in parameter.options else parameter.default
-            settings[name] = mine[where] = str(st.selectbox(parameter.label, parameter.options, key=key))
+            settings[name] = str(st.selectbox(parameter.label, parameter.options, key=key))
         elif isinstance(parameter, Amount):
-            settings[name] = mine[where] = _slider(parameter, key, float(value))
+            settings[name] = _slider(parameter, key, float(value))
+        mine[where] = settings[name]
     return call.changed(settings)
 
 
