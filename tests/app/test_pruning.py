@@ -77,8 +77,9 @@ def test_another_ranking_is_told(at):
     at.segmented_control(key="prune-by").set_value("attention")
 
 
-def test_a_layer_that_does_not_exist_is_told_in_a_sentence():
-    text = run(start(**{"prune-layer": "7"}))
+def test_a_link_brings_the_share_back_and_a_layer_that_does_not_exist_is_told_in_a_sentence():
+    text = run(start(**{"prune-layer": "7", "prune-share": "10"}))
+    assert "With **4 of 36** image tokens after layer 1" in text
     assert "tokens can leave after layers 1 to 2, not after layer 7" in text
     assert "image tokens go on after layer 1" in text
 

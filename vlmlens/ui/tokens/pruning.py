@@ -89,13 +89,12 @@ def _take() -> None:
 def _dials(vlm: HuggingFaceVLM) -> tuple[float, int, str]:
     """The share kept, K and the ranking."""
     share = st.select_slider(
-        "Image tokens kept",
+        "Image tokens kept, %",
         PERCENT,
         value=25,
-        format_func=lambda percent: f"{percent} %",
         key="prune-share",
         bind="query-params",
-        help="Rounded up to whole tokens. At 0 % none goes on after layer K; at 100 % it is the full model.",
+        help="Rounded up to whole tokens. At 0 none goes on after layer K; at 100 it is the full model.",
     )
     layers = layers_allowed(vlm)
     layer = _layer(vlm, layers)
