@@ -150,7 +150,7 @@ def _assemble(
 ) -> Redrawn:
     p = logits.double().softmax(-1).numpy()  # [version, answer]
     best = int(p[0].argmax())
-    versions = [
+    full, allotted, uniform = (
         Version(
             drawn[i].round().clamp(0, 255).byte().numpy(),
             every[i],
@@ -159,6 +159,6 @@ def _assemble(
             float(p[i, best]),
         )
         for i in range(3)
-    ]
+    )
     three = (weights[0], weights[1], weights[2])
-    return Redrawn(scores, found, tensions, three, *versions, by_chance=p[3:, best])
+    return Redrawn(scores, found, tensions, three, full, allotted, uniform, p[3:, best])
