@@ -66,7 +66,7 @@ class Redrawn:
     scores: Scores
     relevance: np.ndarray  # float [patch], sums to one
     tensions: Tensions
-    weights: tuple[float, float, float]  # of information, salience, coupling
+    weights: tuple[float, float, float]  # of information, salience, coupling; magnitudes sum to 1
     full: Version
     allotted: Version
     uniform: Version
@@ -160,5 +160,6 @@ def _assemble(
         )
         for i in range(3)
     )
-    three = (weights[0], weights[1], weights[2])
+    size = sum(map(abs, weights)) or 1.0  # only their ratios matter: what is drawn from them is brought to [0, 1]
+    three = (weights[0] / size, weights[1] / size, weights[2] / size)
     return Redrawn(scores, found, tensions, three, full, allotted, uniform, p[3:, best])

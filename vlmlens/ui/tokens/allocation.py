@@ -46,6 +46,8 @@ def draw() -> None:
         vlm = _answering(request)
         if plan is not None:
             found = _redrawn(vlm, request, plan, adapter)
+            if adapter:
+                st.caption(chosen(found))
             _maps(found)
             _versions(found, vlm, request, plan)
             _save(found, vlm, request, plan)
@@ -177,6 +179,15 @@ def _versions(found: Redrawn, vlm: VLM, request: Request, plan: Plan) -> None:
         if question is not None and scene is not None:
             st.markdown(on_target(found, np.asarray(relevant_cells(question, scene, _grid(found)), bool)))
         st.caption(vlm.name)
+
+
+def chosen(found: Redrawn) -> str:
+    """What the adapter set in place of the sliders."""
+    return (
+        f"The adapter (training seed 0) chose compress - particularize {found.tensions.particularize:+.2f}, focus - "
+        f"diversify {found.tensions.diversify:+.2f}, and the weights below; a negative one turns its score around. It "
+        "was trained through lab:concat with a minimum of 1 and totals of 72 to 324."
+    )
 
 
 def totals(found: Redrawn, plan: Plan) -> tuple[str, str]:
