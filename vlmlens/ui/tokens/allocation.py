@@ -9,6 +9,7 @@ from PIL import Image
 
 from vlmlens import charts
 from vlmlens.attribution.ground_truth import relevant_cells
+from vlmlens.errors import UserError
 from vlmlens.lab.questions import by_text, normalise
 from vlmlens.lab.vision import PATCHES, SIDE
 from vlmlens.models import VLM
@@ -81,15 +82,17 @@ def _plan() -> tuple[Plan | None, bool]:
         help=f"Of the whole picture, {PATCHES} patches of 8 x 8 pixels: 36 is one mean color a patch, 2,304 every "
         "pixel.",
     )  # fmt: skip
-    low, high = st.columns(2)
-    least = low.number_input(
+    left, right = st.columns(2)
+    least = left.number_input(
         "Least a patch", 1, 64, 1, key="allocation-low", bind="query-params",
         help="Every patch has it; the scores are taken from the picture at this detail.",
     )  # fmt: skip
-    most = high.number_input("Most a patch", 1, 64, 64, key="allocation-high", bind="query-params")
-    with guard():
+    most = right.number_input("Most a patch", 1, 64, 64, key="allocation-high", bind="query-params")
+    try:
         return Plan(int(total), int(least), int(most), Tensions(**tensions)), adapter
-    return None, adapter
+    except UserError as error:
+        st.error(str(error))
+        return None, adapter
 
 
 def _answering(request: Request) -> VLM:
