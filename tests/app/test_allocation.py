@@ -138,3 +138,8 @@ def test_a_damaged_file_is_told_in_a_sentence(monkeypatch, tmp_path):
     kept = measured.read
     monkeypatch.setattr("vlmlens.ui.tokens.allocation_measured.read", lambda: kept(tmp_path / "allocation.json"))
     assert any("damaged; measure again" in error.value for error in start().error)
+
+
+def test_the_adapter_says_what_it_chose(found):
+    found()
+    assert "The adapter (training seed 0) chose compress - particularize" in told(start(**{"allocation-by": "adapter"}))

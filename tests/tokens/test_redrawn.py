@@ -47,7 +47,10 @@ def test_an_adapter_decides_in_place_of_the_sliders(vlm):
     adapter = Adapter()
     adapter.read.weight.data.zero_()
     adapter.read.bias.data[-1] = -20.0  # compress: all alike
-    assert np.ptp(redraw(vlm, SCENE, ASKED, Plan(), adapter).budgets) == 0
+    found = redraw(vlm, SCENE, ASKED, Plan(), adapter)
+    assert np.ptp(found.budgets) == 0
+    assert sum(map(abs, found.weights)) == pytest.approx(1)
+    assert found.tensions.particularize == pytest.approx(-1)
 
 
 @pytest.mark.parametrize("shade", [0, 128, 255])

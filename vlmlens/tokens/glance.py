@@ -32,8 +32,8 @@ class Glimpse:
 
     def of(self, item: int) -> Scores:
         """The scores of one item."""
-        found = self.raw[item].double().numpy()
-        return Scores(found[0], found[1], found[2], self.looks)
+        information_, salience_, coupling_ = self.raw[item].double().numpy()
+        return Scores(information_, salience_, coupling_, self.looks)
 
 
 def glimpse(model: LabModel, pixels: Tensor, words: Tensor, mask: Tensor, low: int) -> Glimpse:

@@ -66,7 +66,7 @@ class Redrawn:
     scores: Scores
     relevance: np.ndarray  # float [patch], sums to one
     tensions: Tensions
-    weights: tuple[float, float, float]  # of information, salience, coupling
+    weights: tuple[float, float, float]  # of information, salience, coupling; magnitudes sum to 1
     full: Version
     allotted: Version
     uniform: Version
@@ -150,7 +150,7 @@ def _assemble(
 ) -> Redrawn:
     p = logits.double().softmax(-1).numpy()  # [version, answer]
     best = int(p[0].argmax())
-    versions = [
+    full, allotted, uniform = (
         Version(
             drawn[i].round().clamp(0, 255).byte().numpy(),
             every[i],
@@ -159,6 +159,7 @@ def _assemble(
             float(p[i, best]),
         )
         for i in range(3)
-    ]
-    three = (weights[0], weights[1], weights[2])
-    return Redrawn(scores, found, tensions, three, versions[0], versions[1], versions[2], p[3:, best])
+    )
+    size = sum(map(abs, weights)) or 1.0  # only their ratios matter: what is drawn from them is brought to [0, 1]
+    three = (weights[0] / size, weights[1] / size, weights[2] / size)
+    return Redrawn(scores, found, tensions, three, full, allotted, uniform, p[3:, best])

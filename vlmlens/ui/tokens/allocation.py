@@ -9,6 +9,7 @@ from PIL import Image
 
 from vlmlens import charts
 from vlmlens.attribution.ground_truth import relevant_cells
+from vlmlens.errors import UserError
 from vlmlens.lab.questions import by_text, normalise
 from vlmlens.lab.vision import PATCHES, SIDE
 from vlmlens.models import VLM
@@ -46,6 +47,8 @@ def draw() -> None:
         vlm = _answering(request)
         if plan is not None:
             found = _redrawn(vlm, request, plan, adapter)
+            if adapter:
+                st.caption(chosen(found))
             _maps(found)
             _versions(found, vlm, request, plan)
             _save(found, vlm, request, plan)
@@ -85,10 +88,11 @@ def _plan() -> tuple[Plan | None, bool]:
         help="Every patch has it; the scores are taken from the picture at this detail.",
     )  # fmt: skip
     most = right.number_input("Most a patch", 1, 64, 64, key="allocation-high", bind="query-params")
-    plan: Plan | None = None
-    with guard():
-        plan = Plan(int(total), int(least), int(most), Tensions(**tensions))
-    return plan, adapter
+    try:
+        return Plan(int(total), int(least), int(most), Tensions(**tensions)), adapter
+    except UserError as error:
+        st.error(str(error))
+        return None, adapter
 
 
 def _answering(request: Request) -> VLM:
@@ -178,6 +182,15 @@ def _versions(found: Redrawn, vlm: VLM, request: Request, plan: Plan) -> None:
         if question is not None and scene is not None:
             st.markdown(on_target(found, np.asarray(relevant_cells(question, scene, _grid(found)), bool)))
         st.caption(vlm.name)
+
+
+def chosen(found: Redrawn) -> str:
+    """What the adapter set in place of the sliders."""
+    return (
+        f"The adapter (training seed 0) chose compress - particularize {found.tensions.particularize:+.2f}, focus - "
+        f"diversify {found.tensions.diversify:+.2f}, and the weights below; a negative one turns its score around. It "
+        "was trained through lab:concat with a minimum of 1 and totals of 72 to 324."
+    )
 
 
 def totals(found: Redrawn, plan: Plan) -> tuple[str, str]:
