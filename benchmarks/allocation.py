@@ -11,6 +11,7 @@ from the training split alone; the sliders stand in the middle and were not tune
 import argparse
 import json
 import platform
+import textwrap
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -306,7 +307,7 @@ def report(found: Measured) -> str:
         "| --- | --- |",
         *(f"| {f.score} | {f.value:.3f} [{f.interval[0]:.3f}, {f.interval[1]:.3f}] |" for f in found.findings),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(line if line.startswith("|") else textwrap.fill(line, 120) for line in lines) + "\n"
 
 
 def main() -> None:

@@ -36,6 +36,7 @@ def results(path: Path, value: float) -> Path:
     """A file as the benchmark writes it, in which every way is `value` better than its control."""
     rows = [Accuracy(144, name, 0.5, (0.4, 0.6), (0.5,), 130.0) for name in measured.METHODS]
     pairs = [Difference(OVERALL, *pair, value, (value - 0.01, value + 0.01), (), None) for pair in PAIRS]
+    pairs.append(Difference(144, "sliders", "uniform", -0.02, (-0.03, -0.01), (), None))
     findings = [Finding("information", 0.4, (0.35, 0.45)), Finding("coupling", 0.8, (0.7, 0.9))]
     about = {"command": "c", "date": "d", "versions": {"torch": "2"}, "model": "lab:concat", "items": 9}
     about |= {"low": 1, "high": 64, "draws": 5, "adapters": [0, 1, 2]}
@@ -104,6 +105,7 @@ def test_the_measured_comparison_says_better_worse_or_that_it_cannot(found, valu
     text = told(start())
     wanted = {0.05: "answers better than uniform", -0.05: "answers worse than uniform", 0.0: "the numbers cannot say"}
     assert wanted[value] in text
+    assert ("(but worse at 144 tokens)" in text) == (value >= 0)
     assert "information points away from it" in text
     assert "coupling finds it" in text
 

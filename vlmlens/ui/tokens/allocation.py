@@ -173,7 +173,7 @@ def _versions(found: Redrawn, vlm: VLM, request: Request, plan: Plan) -> None:
     *spots, facts = st.columns(4, gap="medium")
     for spot, (name, version) in zip(spots, named.items(), strict=True):
         with spot:
-            st.image(_large(version.pixels), width="stretch")
+            st.image(_large(version.pixels), width="stretch", alt=f"The picture {name.lower()}, as the model gets it")
             mark = "" if truth is None else " ✓" if version.answer.text == truth else f" ✕, it is {truth}"
             st.markdown(f"**{name}**: {version.answer.text}{mark}  \nprobability {version.answer.probability:.3f}")
             st.caption(f"{version.budgets.sum():,} tokens, told in {version.samples:,} samples")

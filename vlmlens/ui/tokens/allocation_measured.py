@@ -51,7 +51,7 @@ def measured() -> None:
 def verdict(found: Measured) -> str:
     """Each way against its control, over all totals, in words."""
     parts = []
-    for one, other in PAIRS[:4]:
+    for one, other in PAIRS[:5]:
         difference = found.difference(one, other)
         if difference is None:
             continue
@@ -60,11 +60,18 @@ def verdict(found: Measured) -> str:
             "worse": f"**{one}** answers worse than {other}: {difference}",
             "cannot say": f"whether **{one}** answers better than {other} the numbers cannot say: {difference}",
         }
-        parts.append(words_[difference.word])
+        parts.append(words_[difference.word] + _but(found, one, other, difference.word))
     if not parts:
         return "Nothing was compared."
     text = "; ".join(parts)
     return f"Over all totals, in points of accuracy: {text}."
+
+
+def _but(found: Measured, one: str, other: str, overall: str) -> str:
+    """The totals at which it is otherwise than over all."""
+    each = [(total, found.difference(one, other, total)) for total in found.totals]
+    otherwise = [f"{own.word} at {total}" for total, own in each if own is not None and own.word != overall]
+    return f" (but {', '.join(otherwise)} tokens)" if otherwise else ""
 
 
 def scores(found: Measured) -> str:
