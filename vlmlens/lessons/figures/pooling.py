@@ -112,7 +112,8 @@ FIGURE = LessonFigure(
     "The patch features of each block are replaced by their mean (average pooling); the model still reads 36 tokens, "
     "of which so many differ, because it was trained on 36 and is not trained anew. A model that is trained with fewer "
     "tokens loses less: that is the Tokens page. "
-    f"{EACH} held-out questions of each kind; Wilson's 95 % intervals.",
+    f"{EACH} held-out questions of each kind; Wilson's 95 % intervals. *It cannot tell* what averaging costs a "
+    "model that was trained with it.",
     run,
     lambda settings: (str(settings["model"]),),
 )
