@@ -35,7 +35,7 @@ browser:
 else
 browser: $(INSTALLED)
 	@test -n "$(CHROMIUM)" || { echo 'The browser tests need Chromium: install it ("apt-get install chromium" on Debian) or name one with CHROMIUM=path.'; exit 1; }
-	CHROMIUM="$(CHROMIUM)" $(BIN)/pytest tests/browser --junitxml=test-results/browser.xml
+	CHROMIUM="$(CHROMIUM)" $(BIN)/pytest -n auto --maxprocesses 2 --dist loadfile tests/browser --junitxml=test-results/browser.xml
 endif
 
 train: $(INSTALLED)

@@ -56,7 +56,9 @@ def test_fifty_sizes_are_cut_as_the_real_processor_cuts_them(name):
     model, processor = BUILDERS[name]()
     cut = read_cut(name, processor.image_processor.to_dict(), model.config.to_dict())
     wrong, tried = [], 0
-    for size in sizes(56, 250):
+    for size in sizes(120, 250):
+        if tried == 56:
+            break
         try:
             found = cut.see(*size).tokens
         except UserError:
