@@ -11,7 +11,7 @@ def opened(page: Page, url: str, **link: str) -> None:
 
 
 def test_a_size_decides_the_tokens_and_the_link_keeps_it(app, page, new_page, wait_idle):
-    opened(page, app, **{"cost-model": "qwen2-vl-2b"})
+    opened(page, app, **{"cost-model": "Qwen2-VL 2B"})
     wait_idle(page)
     width = page.get_by_label("Picture width, px")
     width.fill("448")
