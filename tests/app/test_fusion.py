@@ -80,6 +80,7 @@ def test_every_wiring_has_its_diagram_cost_and_claim(start, settle, name):
     else:
         assert found.told in words
     assert ("gates of attention" in words) == (row.gated and name in NEWEST)
+    assert ("half as open" in words) == row.gated  # their curves are in the cards
 
 
 def test_predict_first_hides_until_a_class_has_chosen(start, settle):

@@ -1,6 +1,7 @@
 """Image shares of wirings beside a published table, and estimates beside the truth."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 
 from vlmlens.charts.figure import AFTER, BEFORE, QUIET, Figure, figure, named_rows, rows
@@ -151,6 +152,7 @@ def text_shares(values: Mapping[str, float], published: set[str]) -> Figure:
     return figure(body, told, 26 * len(names) + 80)
 
 
+COLUMNS = 3  # of a legend of wirings, so that it fits half a page and a phone
 WIRING_LOOKS = {  # shape: color, in the order of the wirings
     "circle": "#E69F00",
     "square": "#0072B2",
@@ -328,6 +330,7 @@ def conditions(
                 "field": "wiring",
                 "type": "nominal",
                 "scale": {"domain": wirings, "range": list(WIRING_LOOKS.values())[: len(wirings)]},
+                "legend": {"columns": COLUMNS},
             },
             "shape": {
                 "field": "wiring",
@@ -345,4 +348,4 @@ def conditions(
     told = f"{what}: " + "; ".join(
         f"{names[place]} {min(values):.2f} to {max(values):.2f}" for place, values in known.items() if values
     )
-    return figure(body, told, 34 * len(names) + 70)
+    return figure(body, told, 34 * len(names) + 50 + 20 * math.ceil(len(wirings) / COLUMNS))

@@ -258,7 +258,7 @@ def side_by_side(names: Sequence[str], atoms: Sequence[Sequence[float]]) -> Figu
     told = "Bits: " + "; ".join(
         f"{name} {sum(x for x in row if x == x):.2f}" for name, row in zip(names, atoms, strict=True)
     )
-    return figure(body, told, 34 * len(names) + 110)
+    return figure(body, told, 34 * len(names) + 140)
 
 
 def _mark(mark: Spec, x: str, x2: str | None = None) -> Spec:

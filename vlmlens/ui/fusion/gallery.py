@@ -17,7 +17,7 @@ from vlmlens.progress import Progress
 from vlmlens.ui.fusion import gallery_words as words
 from vlmlens.ui.fusion import known
 from vlmlens.ui.fusion.gallery_bits import bits
-from vlmlens.ui.fusion.gallery_training import curve, gates
+from vlmlens.ui.fusion.gallery_training import curve, gates, opening
 from vlmlens.ui.jobs import result
 from vlmlens.ui.look import chart, guard, titled
 from vlmlens.ui.save import save_all
@@ -148,6 +148,7 @@ def _one(wiring: str, measured: Measured, guess: str | None, hidden: bool) -> No
         bits(wiring)
     with right, guard():
         gates(wiring, found, seeds)
+        opening(wiring)
         curve(wiring)
     if hidden:
         return
