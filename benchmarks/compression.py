@@ -29,6 +29,7 @@ from safetensors.torch import load_file, save_file
 from scipy import __version__ as scipy_version
 
 import vlmlens
+from vlmlens import charts
 from vlmlens.lab.compress import BUDGETS, COMPRESSORS, CompressedModel
 from vlmlens.lab.compress.cost import cost
 from vlmlens.lab.compress.measured import TARGET, Measured, read
@@ -42,6 +43,9 @@ from vlmlens.lab.train import Pool, make_pool
 from vlmlens.lab.weights import SEEDS, load_encoders
 
 TABLE = Path(__file__).resolve().parents[1] / "docs" / "compression.md"
+CURVES = TABLE.with_suffix(".svg")
+CONTROL = "random pruning"
+SHOWN = f"Mean over seeds and 95 % interval; gray: {CONTROL}; dashed: the accuracy that needs no picture."
 QUESTIONS = 2000  # held-out
 SAMPLE = 0
 ALONE = (("query-aware top-k", 4), ("learned queries", 4))  # also trained for this one budget
@@ -174,6 +178,10 @@ def write(rows: list[dict[str, Any]], test: Pool) -> None:
     partial.replace(TARGET)
 
 
+def figure(found: Measured) -> charts.Figure:
+    return charts.compression_panels(charts.compressed(found), CONTROL, found.about["floor"])
+
+
 def table(found: Measured) -> str:
     """The page of docs/ about it."""
     seeds = {name: len(found.of(name)) for name in found.compressors}
@@ -187,6 +195,10 @@ def table(found: Measured) -> str:
         "interval: Student's t over seeds, at least Wilson's of so many questions]. Each model begins at the shipped "
         "`lab:concat` of its seed; encoders stay frozen, compressor, fusion and readout learn. **One model serves all "
         "budgets**: each step of training draws one. `none` and `random pruning` are controls.",
+        "",
+        f"![{figure(found).told}]({CURVES.name})",
+        "",
+        f"*{SHOWN}*",
         "",
         "| compressor | reads the words | seeds | " + " | ".join(f"{keep} tokens" for keep in BUDGETS) + " |",
         "| --- " * (3 + len(BUDGETS)) + "|",
@@ -215,7 +227,7 @@ def table(found: Measured) -> str:
     lines += ["| compressor | " + " | ".join(f"{keep} tokens" for keep in fewer) + " |"]
     lines += ["| --- " * (1 + len(fewer)) + "|"]
     for name in shown:
-        gaps = [found.difference(name, "random pruning", keep) for keep in fewer]
+        gaps = [found.difference(name, CONTROL, keep) for keep in fewer]
         lines.append(f"| {name} | " + " | ".join(f"{gap}, {gap.word}" if gap else "n/a" for gap in gaps) + " |")
     lines += ["", "## One model for all budgets, or one for each?", ""]
     if not found.trained_alone:
@@ -278,6 +290,7 @@ def main() -> None:
     told = table(measured)
     if asked.measure or asked.alone:
         TABLE.write_text(told)
+        CURVES.write_bytes(charts.export(figure(measured), "svg", f"{SHOWN} {measured.about['command']}"))
     print(told)
 
 

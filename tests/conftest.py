@@ -226,3 +226,62 @@ def make_trace():
         return replace(trace, **changes)
 
     return build
+
+
+# Tiny untrained models of the real classes, a kind each; see tests/models/tiny.py.
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory):
+    """The folder of a family's tiny model."""
+
+    tiny = runpy.run_path(str(Path(__file__).parent / "models" / "tiny.py"))
+
+    @cache
+    def of(kind):
+        folder = tmp_path_factory.mktemp(kind)
+        tiny["build"](kind, folder)
+        return folder
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def load(folders):
+    """A family's tiny model, shared by all tests, which leave it as it is. It has passed `VLM.check`."""
+    import vlmlens
+
+    return cache(lambda kind: vlmlens.load(str(folders(kind))))
+
+
+@pytest.fixture(scope="session")
+def plain(folders):
+    """The same in plain transformers, whose eager attention is the truth."""
+
+    import transformers
+
+    from vlmlens.models.families import ROWS
+
+    @cache
+    def of(kind):
+        named = getattr(transformers, ROWS[kind].architecture or "AutoModelForImageTextToText")
+        return named.from_pretrained(folders(kind), attn_implementation="eager").eval()
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def pictures():
+    """A square one, a wide one, a tall one."""
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    shapes = ((60, 60), (50, 110), (120, 50))
+    return [Image.fromarray(rng.integers(0, 256, (*shape, 3), dtype=np.uint8)) for shape in shapes]
+
+
+@pytest.fixture(scope="session")
+def hooks():
+    """hooks(vlm): the modules that have any, kind by kind."""
+    kinds = ("_forward_pre_hooks", "_forward_hooks", "_backward_hooks")
+    return lambda vlm: [[name for name, module in vlm.model.named_modules() if getattr(module, k)] for k in kinds]

@@ -39,6 +39,17 @@ def test_one_budget_has_a_whisker_and_nothing_is_no_error():
     assert values(charts.compression([], "none", "image tokens")) == []
 
 
+def test_a_panel_for_each_of_several_budgets_and_the_control_in_all():
+    figure = charts.compression_panels([*dots("none", budgets=(36,)), *dots("a", "b", "chance")], "chance", floor=0.5)
+    assert {row["compressor"] for row in figure.spec["data"]["values"]} == {"a", "b"}
+    assert figure.spec["facet"]["sort"] == ["a", "b"]
+    floor, beside, *_ = figure.spec["spec"]["layer"]
+    assert floor["encoding"]["y"]["datum"] == 0.5
+    assert {row["compressor"] for row in beside["data"]["values"]} == {"chance"}
+    drawn = charts.export(figure, "svg", "caption")
+    assert drawn.count(b">a<") == drawn.count(b">b<") == 1
+
+
 @pytest.mark.parametrize("kind", ["svg", "html"])
 def test_they_leave_the_app(kind):
     assert charts.export(charts.compression(dots("a", "b"), "a", "multiply-adds", cost=True), kind, "caption")

@@ -4,37 +4,11 @@ A test file says by a fixture of its own, `kind`, of which rows of the table its
 """
 
 import runpy
-from functools import cache
 from pathlib import Path
 
-import numpy as np
 import pytest
-import transformers
-from PIL import Image
-
-import vlmlens
-from vlmlens.models.families import ROWS
 
 TINY = runpy.run_path(str(Path(__file__).with_name("tiny.py")))
-
-
-@pytest.fixture(scope="session")
-def folders(tmp_path_factory):
-    """The folder of a family's tiny model."""
-
-    @cache
-    def of(kind):
-        folder = tmp_path_factory.mktemp(kind)
-        TINY["build"](kind, folder)
-        return folder
-
-    return of
-
-
-@pytest.fixture(scope="session")
-def load(folders):
-    """A family's tiny model, shared by all tests, which leave it as it is. It has passed `VLM.check`."""
-    return cache(lambda kind: vlmlens.load(str(folders(kind))))
 
 
 @pytest.fixture
@@ -42,34 +16,7 @@ def vlm(kind, load):
     return load(kind)
 
 
-@pytest.fixture(scope="session")
-def plain(folders):
-    """The same in plain transformers, whose eager attention is the truth."""
-
-    @cache
-    def of(kind):
-        named = getattr(transformers, ROWS[kind].architecture or "AutoModelForImageTextToText")
-        return named.from_pretrained(folders(kind), attn_implementation="eager").eval()
-
-    return of
-
-
-@pytest.fixture(scope="session")
-def pictures():
-    """A square one, a wide one, a tall one."""
-    rng = np.random.default_rng(0)
-    shapes = ((60, 60), (50, 110), (120, 50))
-    return [Image.fromarray(rng.integers(0, 256, (*shape, 3), dtype=np.uint8)) for shape in shapes]
-
-
 @pytest.fixture(params=TINY["SHAPES"])
 def shape(request):
     """Height, width, and how pixels of this shape come in."""
     return TINY["SHAPES"][request.param]
-
-
-@pytest.fixture(scope="session")
-def hooks():
-    """hooks(vlm): the modules that have any, kind by kind."""
-    kinds = ("_forward_pre_hooks", "_forward_hooks", "_backward_hooks")
-    return lambda vlm: [[name for name, module in vlm.model.named_modules() if getattr(module, k)] for k in kinds]

@@ -14,7 +14,7 @@ from vlmlens.charts.budget import budget, contributions
 from vlmlens.charts.budget_difference import budget_difference
 from vlmlens.charts.by_kind import by_kind
 from vlmlens.charts.causal import causal
-from vlmlens.charts.compression import GROUPS, Compressed, compression
+from vlmlens.charts.compression import GROUPS, Compressed, compressed, compression, compression_panels
 from vlmlens.charts.contrast import distances
 from vlmlens.charts.cost import cost_parts, scaled_accuracy
 from vlmlens.charts.dose import dose
@@ -89,7 +89,9 @@ __all__ = [
     "by_wiring",
     "caption",
     "causal",
+    "compressed",
     "compression",
+    "compression_panels",
     "conditions",
     "context_attention",
     "context_use",

@@ -38,12 +38,17 @@ def pick_input(request: Request, folded: bool = False) -> None:
         pick_question(request)
         return
     type_question()
+    pick_folded(request, "pick")
+
+
+def pick_folded(request: Request, view: str) -> None:
+    """The picture and, for a lab scene, suggestions, each behind a button; `view` keeps those of two views apart."""
     parts = [("Picture", pick_picture)]
     if request.source.scene is not None:
         parts.append(("Suggestions", lambda: suggest(request)))
     with st.container(horizontal=True, gap="small"):
         for label, draw in parts:
-            popover = st.popover(label, key=f"pick-{label.lower()}", on_change="rerun")
+            popover = st.popover(label, key=f"{view}-{label.lower()}", on_change="rerun")
             if popover.open:
                 with popover:
                     draw()

@@ -63,6 +63,11 @@ def bar(name: str, found: Mean, look: str = "before", kind: str = "") -> Bar:
     return Bar(name, found.value, found.low, found.high, look, kind)
 
 
+def shares(bars: Sequence[Bar]) -> tuple[dict[str, object], ...]:
+    """The same bars as the rows of a table."""
+    return tuple({"what": one.name, "share": round(one.value, 3)} for one in bars)
+
+
 def within(found: Mean, percent: bool = True) -> str:
     """A number with its interval, in words."""
     if percent:

@@ -4,7 +4,7 @@ import numpy as np
 
 from vlmlens import charts
 from vlmlens.lab.scenes import COLORS
-from vlmlens.lessons.figures.common import asked, bar, declared, hits, numbers, scenes, share, texts, within
+from vlmlens.lessons.figures.common import asked, bar, declared, hits, numbers, scenes, share, shares, texts, within
 from vlmlens.lessons.figures.figure import Amount, LessonFigure, Load, Settings, Shown
 from vlmlens.progress import Progress
 
@@ -25,10 +25,14 @@ def run(settings: Settings, load: Load, progress: Progress) -> Shown:
     answers = [vlm.answer_text(int(best)) for best in with_note.argmax(axis=1)]
     follows = share(np.array([answer == word for answer, word in zip(answers, said, strict=True)]))
     right = share(np.array([answer == item.answer for answer, item in zip(answers, items, strict=True)]))
+    bars = [
+        bar("right without a note", plain, "before"),
+        bar("right with a wrong note", right, "image"),
+        bar("says what the note says", follows, "text"),
+    ]
     return Shown(
         f"With a misleading note {within(follows)} of the answers are the note's and {within(right)} are right; "
-        f"without a "
-        f"note {within(plain)} are right.",
+        f"without a note {within(plain)} are right.",
         {
             **numbers("follows", follows),
             **numbers("right", right),
@@ -38,19 +42,8 @@ def run(settings: Settings, load: Load, progress: Progress) -> Shown:
             "truth": items[0].answer,
             "answer": answers[0],
         },
-        charts.named_bars(
-            [
-                bar("right without a note", plain, "before"),
-                bar("right with a wrong note", right, "image"),
-                bar("says what the note says", follows, "text"),
-            ],
-            "share",
-        ),
-        table=(
-            {"what": "right without a note", "share": round(plain.value, 3)},
-            {"what": "right with a wrong note", "share": round(right.value, 3)},
-            {"what": "says what the note says", "share": round(follows.value, 3)},
-        ),
+        charts.named_bars(bars, "share"),
+        table=shares(bars),
     )
 
 

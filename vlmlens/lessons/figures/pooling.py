@@ -58,8 +58,7 @@ def run(settings: Settings, load: Load, progress: Progress) -> Shown:
     tokens = str(settings["tokens"])
     return Shown(
         f"With {tokens} averaged tokens {within(after)} of {len(KINDS) * EACH} questions are answered rightly, with "
-        f"all "
-        f"36 {within(before)}.",
+        f"all 36 {within(before)}.",
         {
             **found,
             **numbers("all", after),

@@ -61,10 +61,8 @@ FIGURE = LessonFigure(
         "apart_used": f"how far they are apart by {USED}",
     },
     f"*{WIRED}*: {RULERS[WIRED].definition}\n\n*{USED}*: {RULERS[USED].definition}\n\nOver {SCENES} held-out boards "
-    f"and "
-    "questions for a color; intervals: 95 % bootstrap over boards. *They cannot tell* the same thing: the first "
-    "follows "
-    "how a model is wired, the second what changes its answer.",
+    "and questions for a color; intervals: 95 % bootstrap over boards. *They cannot tell* the same thing: the first "
+    "follows how a model is wired, the second what changes its answer.",
     run,
     lambda settings: tuple(str(settings[side]) for side in SIDES),
 )

@@ -8,7 +8,7 @@ import torch
 from vlmlens import charts
 from vlmlens.attribution.ground_truth import Mean
 from vlmlens.lab.weights import LabName, load_wiring
-from vlmlens.lessons.figures.common import asked, bar, declared, hits, numbers, scenes, share, texts, within
+from vlmlens.lessons.figures.common import asked, bar, declared, hits, numbers, scenes, share, shares, texts, within
 from vlmlens.lessons.figures.figure import Amount, LessonFigure, Load, Settings, Shown
 from vlmlens.models.lab import LabVLM
 from vlmlens.pitfalls.edits import quieten, tilt
@@ -52,6 +52,11 @@ def run(settings: Settings, load: Load, progress: Progress) -> Shown:
     look, usual = Mean.of(np.array(taken)), Mean.of(np.array(clean_taken))
     loss = Mean.of(before.astype(float) - after)
     one, two = share(before), share(after)
+    bars = [
+        bar("attention to the corner", look, "image"),
+        bar("right with the sink", two, "after"),
+        bar("right without it", one, "before"),
+    ]
     return Shown(
         f"The corner takes {within(look)} of the words' attention; {within(two)} of the answers are right, without the "
         f"sink {within(one)}.",
@@ -65,19 +70,8 @@ def run(settings: Settings, load: Load, progress: Progress) -> Shown:
             **numbers("right_without", one),
             **numbers("loss", loss),
         },
-        charts.named_bars(
-            [
-                bar("attention to the corner", look, "image"),
-                bar("right with the sink", two, "after"),
-                bar("right without it", one, "before"),
-            ],
-            "share",
-        ),
-        table=(
-            {"what": "attention to the corner", "share": round(look.value, 3)},
-            {"what": "right with the sink", "share": round(two.value, 3)},
-            {"what": "right without it", "share": round(one.value, 3)},
-        ),
+        charts.named_bars(bars, "share"),
+        table=shares(bars),
     )
 
 

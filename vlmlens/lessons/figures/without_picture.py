@@ -21,8 +21,7 @@ def run(settings: Settings, load: Load, progress: Progress) -> Shown:
     ceiling = best_blind_accuracy(prior, [item.question for item in items])
     return Shown(
         f"{vlm.name} is right in {within(seen)} with the picture and in {within(unseen)} with an empty board; "
-        f"whoever knows "
-        f"the habits of the questions and never looks can reach {100 * ceiling:.0f} %.",
+        f"whoever knows the habits of the questions and never looks can reach {100 * ceiling:.0f} %.",
         {
             **numbers("seen", seen),
             **numbers("unseen", unseen),

@@ -148,8 +148,8 @@ def _one(wiring: str, measured: Measured, guess: str | None, hidden: bool) -> No
         bits(wiring)
     with right, guard():
         gates(wiring, found, seeds)
-        opening(wiring)
-        curve(wiring)
+        opening(wiring, cards)
+        curve(wiring, cards)
     if hidden:
         return
     frame = pd.DataFrame(

@@ -7,7 +7,7 @@ import streamlit as st
 
 from vlmlens import charts
 from vlmlens.lab import runs
-from vlmlens.lab.cards import Card, cards
+from vlmlens.lab.cards import Card, Cards
 from vlmlens.lab.diagram import Diagram
 from vlmlens.lab.fusion import WIRINGS
 from vlmlens.ui.fusion import gallery_words as words
@@ -39,11 +39,9 @@ def gates(wiring: str, found: Diagram, seeds: Sequence[int]) -> None:
     st.dataframe(pd.DataFrame(rows).round(3), width="stretch", hide_index=True)
 
 
-def curve(wiring: str) -> None:
+def curve(wiring: str, cards: Cards) -> None:
     """The loss while the shipped weights were trained, and of runs of this wiring that were made here."""
-    lines = [
-        charts.Line(f"seed {card.seed}", *_steps(card, "loss")) for card in cards(wiring).cards if len(card.curve) > 1
-    ]
+    lines = [charts.Line(f"seed {card.seed}", *_steps(card, "loss")) for card in cards.cards if len(card.curve) > 1]
     ends = [f"{line.name} {line.values[-1]:.3f} nats after {line.steps[-1]} steps" for line in lines]
     for run in runs.every():
         if run.plan.wiring == wiring and len(lines) < MOST and (smooth := run.curve().smooth()):
@@ -57,12 +55,12 @@ def curve(wiring: str) -> None:
     chart(charts.training("loss", lines, max(line.steps[-1] for line in lines)))
 
 
-def opening(wiring: str) -> None:
+def opening(wiring: str, cards: Cards) -> None:
     """The gates of attention over training, by layer and seed, where they were recorded."""
     layers = [n for n, looks in enumerate(WIRINGS[wiring].layers, start=1) if any(look.gated for look in looks)]
     lines = [
         charts.Line(f"layer {layer}, seed {card.seed}", steps, [abs(value) for value in values])
-        for card in cards(wiring).cards
+        for card in cards.cards
         for layer in layers
         for steps, values in [_steps(card, f"attention, layer {layer}")]
         if len(steps) > 1

@@ -54,8 +54,7 @@ def draw(name: str, row: int, column: int) -> None:
     how = found.about
     st.caption(
         f"Wiring {how['wiring']}, {how['steps']} steps, {seeds} training seeds, a token a cell, local eyes · measured "
-        f"by "
-        f"`{how['command']}` on {how['date']}, torch {how['versions']['torch']}"
+        f"by `{how['command']}` on {how['date']}, torch {how['versions']['torch']}"
     )
     _looked(found, name, row, column)
     save_all(

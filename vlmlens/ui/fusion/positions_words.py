@@ -9,8 +9,7 @@ REACH = (
     "Query and key are turned by the encoding; pair p of a head by its position times its frequency (Su et al., 2021, "
     "eq. 34). Here query and key are the same random vector q, a token that looks for its like: q . R(d) q / |q|^2, "
     f"the mean and the middle 90 % of {DRAWS} draws. For query and key drawn apart the mean is 0 at every distance. "
-    f"*It "
-    "cannot tell* what a trained model attends to: its weights choose which pairs to use. That is measured below.",
+    "*It cannot tell* what a trained model attends to: its weights choose which pairs to use. That is measured below.",
 )
 LEARNED = (
     "Learned places",

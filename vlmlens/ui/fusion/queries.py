@@ -14,7 +14,7 @@ from vlmlens.models import VLM
 from vlmlens.picture import encode_png
 from vlmlens.trace import Grid
 from vlmlens.ui import results
-from vlmlens.ui.ask import pick_picture, suggest, type_question
+from vlmlens.ui.ask import pick_folded, type_question
 from vlmlens.ui.jobs import result
 from vlmlens.ui.look import chart, titled
 from vlmlens.ui.models import model
@@ -46,14 +46,7 @@ def draw() -> None:
     with left:
         name = _pick_model()
         type_question()
-        with st.container(horizontal=True, gap="small"):
-            for label, open_ in (("Picture", pick_picture), ("Suggestions", lambda: suggest(request))):
-                if label == "Suggestions" and request.source.scene is None:
-                    continue
-                popover = st.popover(label, key=f"queries-{label.lower()}", on_change="rerun")
-                if popover.open:
-                    with popover:
-                        open_()
+        pick_folded(request, "queries")
     remember(request)
     vlm = model(name)
     results.notices(request, vlm)

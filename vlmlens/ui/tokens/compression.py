@@ -16,7 +16,7 @@ from vlmlens.lab.compress.weights import load_compressed, trained_seeds
 from vlmlens.lab.questions import by_text, normalise
 from vlmlens.lab.vision import PATCHES
 from vlmlens.models.lab import lab_pixels
-from vlmlens.ui.ask import pick_picture, suggest, type_question
+from vlmlens.ui.ask import pick_folded, type_question
 from vlmlens.ui.jobs import result
 from vlmlens.ui.look import chart, guard, titled
 from vlmlens.ui.request import Request, asked, remember
@@ -45,7 +45,7 @@ def draw() -> None:
         row = COMPRESSORS[name]
         keep = _budget(name)
         type_question()
-        _choose_picture(request)
+        pick_folded(request, "compression")
         st.caption(f"{row.sentence} *Known as* {row.known_as}. *It throws away*: {row.loses}")
     remember(request)
     heard = None
@@ -110,18 +110,6 @@ def _budget(name: str) -> int:
     )
 
 
-def _choose_picture(request: Request) -> None:
-    parts = [("Picture", pick_picture)]
-    if request.source.scene is not None:
-        parts.append(("Suggestions", lambda: suggest(request)))
-    with st.container(horizontal=True, gap="small"):
-        for label, open_ in parts:
-            popover = st.popover(label, key=f"compression-{label.lower()}", on_change="rerun")
-            if popover.open:
-                with popover:
-                    open_()
-
-
 def _notices(request: Request) -> None:
     if request.source.foreign_to_the_lab():
         st.warning(
@@ -161,7 +149,7 @@ def _curve(found: Measured | None, name: str, keep: int) -> dict[str, charts.Fig
     if across != "tokens":
         titled(cost_sentence(found, name, keep, across), words.COST)
     figure = charts.compression(
-        dots(found, across), name, ACROSS[across], floor=found.about.get("floor"), cost=across != "tokens"
+        charts.compressed(found, across), name, ACROSS[across], floor=found.about.get("floor"), cost=across != "tokens"
     )
     chart(figure)
     seeds = {each: len(found.of(each)) for each in found.compressors}
@@ -173,26 +161,6 @@ def _curve(found: Measured | None, name: str, keep: int) -> dict[str, charts.Fig
         told += f" Not measured yet: {', '.join(missing)}; `{COMMAND}` goes on."
     st.caption(told)
     return {"accuracy": figure}
-
-
-def group(name: str) -> str:
-    """Of `charts.GROUPS`."""
-    row = COMPRESSORS[name]
-    return "control" if row.control else "reads the words" if row.query_aware else "reads no word"
-
-
-def dots(found: Measured, across: str) -> list[charts.Compressed]:
-    """Every compressor at every budget that was measured."""
-    made = []
-    for name in found.compressors:
-        for keep in found.budgets(name):
-            each, cost = found.accuracy(name, keep), found.costs.get((name, keep))
-            if each is None or (cost is None and across != "tokens"):
-                continue
-            place = {"tokens": keep} if cost is None else {"attention": cost.attention, "everything": cost.total}
-            x = float(place.get(across, keep))
-            made.append(charts.Compressed(name, group(name), keep, x, each.value, each.low, each.high, each.seeds))
-    return made
 
 
 def sentence(found: Measured, name: str, keep: int) -> str:
@@ -233,7 +201,7 @@ def cost_sentence(found: Measured, name: str, keep: int, across: str) -> str:
 def _rows(found: Measured) -> list[dict[str, Any]]:
     """All that was measured, flat."""
     made = []
-    for dot in dots(found, "tokens"):
+    for dot in charts.compressed(found):
         row = COMPRESSORS[dot.compressor]
         cost = found.costs.get((dot.compressor, dot.tokens))
         made.append(
