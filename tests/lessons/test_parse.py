@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vlmlens.cli import main
@@ -172,6 +172,7 @@ def outcome(text: str) -> str:
 
 
 @settings(max_examples=60, deadline=None)
+@example(GOOD.index("image: Together") + 2, 0, "\n")  # a line that ends within a comparison
 @given(st.integers(0, len(GOOD) - 1), st.integers(0, 30), st.text("{}:#-= \nabwhen.0%\"'>", max_size=12))
 def test_whatever_is_done_to_a_file_it_is_a_lesson_or_an_error_with_a_line(at, long, put):
     text = GOOD[:at] + put + GOOD[at + long :]

@@ -45,7 +45,7 @@ class Problems:
         self.unread = False  # whether a figure could not be read, so that its numbers are not known
 
     def __call__(self, line: int, told: str) -> None:
-        self.found.append((line, told))
+        self.found.append((line, " ".join(told.split())))  # a quotation may break a line, a problem has one
 
     def raise_any(self) -> None:
         if self.found:
