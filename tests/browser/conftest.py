@@ -162,6 +162,18 @@ def axe_findings() -> Callable[[Page], dict[str, list[str]]]:
     return find
 
 
+@pytest.fixture(scope="session")
+def fine(axe_findings: Callable[[Page], dict[str, list[str]]]) -> Callable[[Page], None]:
+    """fine(page): no exception, nothing that hangs out sideways, nothing serious for axe."""
+
+    def look(page: Page) -> None:
+        assert not page.locator("[data-testid='stException']").count()
+        assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 2")
+        assert axe_findings(page) == {}
+
+    return look
+
+
 @pytest.fixture
 def page_problems() -> list[str]:
     """Console errors and requests that left this machine; `page` fails the test at its end if there are any."""

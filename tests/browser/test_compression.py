@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from playwright.sync_api import Page, expect
 
 
@@ -23,13 +22,3 @@ def test_the_slider_moves_the_budget_and_the_link_keeps_it(app, page, new_page, 
     again.goto(page.url)
     expect(again.get_by_role("slider", name="Image tokens")).to_have_attribute("aria-valuetext", "9", timeout=60_000)
     expect(again.get_by_text("The board becomes coarser")).to_be_visible()
-
-
-@pytest.mark.parametrize(("width", "scheme", "name"), [(1440, "light", "q-former"), (400, "dark", "perceiver")])
-def test_nothing_serious_for_axe_and_nothing_sideways(app, new_page, axe_findings, wait_idle, width, scheme, name):
-    page = new_page(width, 900, scheme)
-    opened(page, app, compressor=name)
-    wait_idle(page)
-    assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 2")
-    assert not page.locator("[data-testid='stException']").count()
-    assert not axe_findings(page)

@@ -1,13 +1,10 @@
-"""Fusion as a person uses it: every view light, dark and on a phone; links, predict and reveal, two models."""
+"""Fusion as a person uses it: links, predict and reveal, two models."""
 
 import time
 from collections.abc import Callable
 from urllib.parse import quote
 
-import pytest
 from playwright.sync_api import Page, expect
-
-from vlmlens.ui.fusion import VIEWS
 
 
 def opened(page: Page, url: str, view: str, wait_idle: Callable[..., None], **link: str) -> None:
@@ -49,13 +46,3 @@ def test_another_page_leads_to_the_ablation(app, page, wait_idle):
     page.goto(f"{app}/information?view=Wirings")
     page.get_by_role("link", name="Where wirings do differ").click(timeout=60_000)
     expect(page.get_by_text("Is the published ablation confirmed?")).to_be_visible(timeout=60_000)
-
-
-@pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (400, "dark")])
-def test_nothing_serious_for_axe_and_nothing_sideways(app, new_page, axe_findings, wait_idle, view, width, scheme):
-    page = new_page(width, 900, scheme)
-    opened(page, app, view, wait_idle)
-    assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 2")
-    assert not page.locator("[data-testid='stException']").count()
-    assert not axe_findings(page)

@@ -98,9 +98,8 @@ def test_the_map_and_its_verdict_are_taken_away(opened, page_problems, case):
     expect(page.get_by_text("explain('occlusion', case)")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 400])
-def test_unfolded_nothing_serious_for_axe_and_nothing_sideways(app, new_page, axe_findings, wait_idle, scheme, width):
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (400, "dark")])
+def test_unfolded_nothing_serious_for_axe_and_nothing_sideways(app, new_page, fine, wait_idle, width, scheme):
     page = new_page(width, 900, scheme)
     folds = "&".join(f"fold-{name}=true" for name in ("sweep", "contrast", "second", "curves", "truth"))
     page.goto(f"{app}/?model=lab:llava&{folds}")
@@ -108,5 +107,4 @@ def test_unfolded_nothing_serious_for_axe_and_nothing_sideways(app, new_page, ax
     page.get_by_text(VERDICT).first.wait_for(timeout=60_000)
     page.get_by_text("To mark the thing is not to be faithful").wait_for(timeout=60_000)
     wait_idle(page)
-    assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 2")
-    assert not axe_findings(page)
+    fine(page)

@@ -177,6 +177,7 @@ def test_the_picture_changes_under_the_mark_and_before_is_a_key_away(
     painter.button("Clear").click()
     wait_idle(page)
     assert painter.told("region=None") == NOTHING
+    painter.ready()
     assert painter.pixel(0.8, 0.1) == grey
     expect(painter.canvas).not_to_have_attribute("data-flickered", "1")
     down.clear()

@@ -1,8 +1,7 @@
-"""Pitfalls as a person uses it: cards that fill, a pair by link, from a pitfall to the remedy, both color schemes."""
+"""Pitfalls as a person uses it: cards that fill, a pair by link, from a pitfall to the remedy."""
 
 from urllib.parse import quote
 
-import pytest
 from playwright.sync_api import Page, expect
 
 
@@ -22,13 +21,3 @@ def test_a_link_restores_the_pair_and_what_it_shows(app, page, wait_idle):
     wait_idle(page)
     assert "pitfall-pair=3" in page.url
     assert "collapsed" in page.url
-
-
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (400, "dark")])
-def test_nothing_serious_for_axe_and_nothing_sideways(app, new_page, axe_findings, wait_idle, width, scheme):
-    page = new_page(width, 900, scheme)
-    opened(page, app)
-    wait_idle(page)
-    assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 2")
-    assert not page.locator("[data-testid='stException']").count()
-    assert not axe_findings(page)

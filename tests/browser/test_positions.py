@@ -1,8 +1,7 @@
-"""The Positions view as a person uses it: a slider moves the score, the link restores it, in both color schemes."""
+"""The Positions view as a person uses it: a slider moves the score, and the link restores it."""
 
 import re
 
-import pytest
 from playwright.sync_api import Page, expect
 
 
@@ -30,13 +29,3 @@ def test_a_slider_moves_the_score_and_the_link_keeps_it(app, page, new_page, wai
     again.goto(page.url)
     expect(again.get_by_text("is left 3 rows and 2 columns apart")).to_be_visible(timeout=60_000)
     assert score(again) == score(page)
-
-
-@pytest.mark.parametrize(("width", "scheme", "name"), [(1440, "light", "chunked"), (400, "dark", "learned")])
-def test_nothing_serious_for_axe_and_nothing_sideways(app, new_page, axe_findings, wait_idle, width, scheme, name):
-    page = new_page(width, 900, scheme)
-    opened(page, app, positions=name)
-    wait_idle(page)
-    assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 2")
-    assert not page.locator("[data-testid='stException']").count()
-    assert not axe_findings(page)

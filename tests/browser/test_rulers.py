@@ -1,8 +1,7 @@
-"""The Rulers view as a person uses it: a ruler chosen, a model put on the chart and stopped, both colour schemes."""
+"""The Rulers view as a person uses it: a ruler chosen, a model put on the chart and stopped."""
 
 from urllib.parse import quote
 
-import pytest
 from playwright.sync_api import Page, expect
 
 
@@ -21,13 +20,3 @@ def test_a_model_is_put_on_the_chart_and_stopped(app, page, wait_idle):
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("what was found until then is kept")).to_be_visible(timeout=60_000)
     assert "rulers-here" in page.url
-
-
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (400, "dark")])
-def test_nothing_serious_for_axe_and_nothing_sideways(app, new_page, axe_findings, wait_idle, width, scheme):
-    page = new_page(width, 900, scheme)
-    opened(page, app)
-    wait_idle(page)
-    assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 2")
-    assert not page.locator("[data-testid='stException']").count()
-    assert not axe_findings(page)

@@ -93,8 +93,8 @@ def test_a_run_survives_reload_and_page_change_stops_and_goes_on(lab, page, new_
     expect(page.get_by_role("button", name="Resume")).to_be_visible(timeout=30_000)
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1440, "dark"), (400, "dark")])
-def test_nothing_serious_for_axe_and_nothing_sideways(lab, stopped, new_page, axe_findings, wait_idle, width, scheme):
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (400, "dark")])
+def test_nothing_serious_for_axe_and_nothing_sideways(lab, stopped, new_page, fine, wait_idle, width, scheme):
     """A run that has ended, everything unfolded."""
     page = new_page(width, 900, scheme)
     opened(page, lab, **{"train-run": stopped})
@@ -102,9 +102,7 @@ def test_nothing_serious_for_axe_and_nothing_sideways(lab, stopped, new_page, ax
     for fold in ("What does it practice?", "How large is it", "What learns, and how fast?", "With which remedies?"):
         page.get_by_text(fold).click()
     wait_idle(page)
-    assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 2")
-    assert not page.locator("[data-testid='stException']").count()
-    assert not axe_findings(page)
+    fine(page)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
