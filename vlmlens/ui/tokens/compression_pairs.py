@@ -48,7 +48,7 @@ def pairs(request: Request, name: str, keep: int, listen: Listen) -> None:
                 help="The first one is the question above.",
             )
         )
-    kept = min(keep, 25) if keep == PATCHES else keep
+    kept = 25 if keep == PATCHES else keep
     if kept != keep:
         left.caption(f"Shown with {kept} tokens: with {PATCHES} there is nothing to choose.")
     if not second.strip():
@@ -71,4 +71,4 @@ def _one(label: str, names: list[str], chosen: str, ready: list[str], key: str) 
     """A compressor of one kind: the one that is chosen above where it is of the kind, else one that is trained."""
     methods = [each for each in reversed(names) if not COMPRESSORS[each].control]
     first = chosen if chosen in names else next((each for each in methods if each in ready), methods[0])
-    return str(st.selectbox(label, names, index=names.index(first), key=f"{key}-{first}"))
+    return str(st.selectbox(label, names, index=names.index(first), key=f"{key}-{first}", bind="query-params"))
