@@ -46,6 +46,8 @@ def test_a_decoder_is_the_sum_of_its_products(gated, kv_heads):
 @pytest.mark.parametrize("name", published())
 def test_parts_add_up_and_know_their_units(name):
     real = find(name)
+    assert real.hub
+    assert real.checked  # against what its sizes were held
     found = real.cost(640, 480, 32)
     assert found.total == sum(found.flops.values())
     assert set(found.flops) == set(PARTS)

@@ -3,8 +3,9 @@
     real = find("llava-1.5-7b")
     real.cost(672, 672, text=64).total
 
-A row is what lies on the hub, shortened: the sizes of a config.json under their own names, and the settings of
-preprocessor_config.json that decide how a picture is cut.
+A row has the sizes of the config.json on the hub, under their own names, and the settings of preprocessor_config.json
+that decide how a picture is cut. The hub itself was not read: `checked` says against what the row was held, `unsure`
+for what of it no source was found.
 """
 
 import json
@@ -34,6 +35,8 @@ class Real:
     decoder: Decoder
     tower: Tower | None
     connector: Connector | None
+    checked: str = ""  # against which sources a published row was held
+    unsure: str = ""  # for what of it none was found
 
     @property
     def beside(self) -> bool:
@@ -64,7 +67,15 @@ class Real:
         return cost(self.decoder, self.sequence(seen, text, image), seen, self.tower, self.connector)
 
 
-def of_config(name: str, family: str, images: Mapping[str, Any], config: Mapping[str, Any], hub: str = "") -> Real:
+def of_config(
+    name: str,
+    family: str,
+    images: Mapping[str, Any],
+    config: Mapping[str, Any],
+    hub: str = "",
+    checked: str = "",
+    unsure: str = "",
+) -> Real:
     """A model from the settings of its image processor and its config, as mappings.
 
     Raises NotApplicable where a part that the cost needs cannot be read.
@@ -74,7 +85,7 @@ def of_config(name: str, family: str, images: Mapping[str, Any], config: Mapping
     decoder = Decoder.of(config["text_config"])
     tower = Tower.of(config["vision_config"])
     cut = read_cut(family, images, config)
-    return Real(name, family, hub, cut, decoder, tower, connector_of(config) if tower else None)
+    return Real(name, family, hub, cut, decoder, tower, connector_of(config) if tower else None, checked, unsure)
 
 
 @cache
@@ -82,9 +93,7 @@ def published(path: Path = TABLE) -> dict[str, Real]:
     """Every row of the table, by its short name. Raises UserError for a table that cannot be read."""
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
-        return {
-            row["id"]: of_config(row["name"], row["family"], row["images"], row["config"], row["hub"]) for row in rows
-        }
+        return {row.pop("id"): of_config(**row) for row in rows}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path.name} cannot be read, so no published model is known: {error}.") from error
 

@@ -60,6 +60,8 @@ def draw() -> None:
         data = {
             "model": real.name,
             "hub": real.hub,
+            "checked": real.checked,
+            "unsure": real.unsure,
             "picture": list(size),
             "rule": seen.how,
             "cost": own.to_dict(),
@@ -115,8 +117,16 @@ def _chosen(request: Request) -> tuple[Real, tuple[int, int], int, int, str]:
     )
     real = _reshaped(real, name)
     st.caption(_shape_told(real))
-    st.caption(f"From config.json of {real.hub}, shortened." if real.hub else "From the config of the loaded model.")
+    st.caption(_source_told(real))
     return real, (width, height), text, other, dtype
+
+
+def _source_told(real: Real) -> str:
+    """Where the sizes are from, and which of them nobody else confirms."""
+    if not real.hub:
+        return "From the config of the loaded model."
+    told = f"Sizes of {real.hub}, checked against {real.checked}; the hub itself was not read."
+    return f"{told} **No source was found for** {real.unsure}." if real.unsure else told
 
 
 def _number(label: str, key: str, value: int, least: int, most: int, help_: str | None = None) -> int:
