@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -180,10 +180,30 @@ def page_problems() -> list[str]:
     return []
 
 
+@pytest.fixture(scope="session")
+def context_of(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """context_of(width, height, scheme, **options): one for all tests, so that Streamlit's code is fetched once."""
+    made: dict[object, BrowserContext] = {}
+
+    def of(width: int, height: int, scheme: str, **options: object) -> BrowserContext:
+        which = (width, height, scheme, *sorted(options.items()))
+        if which not in made:
+            made[which] = browser.new_context(
+                viewport={"width": width, "height": height},
+                color_scheme=scheme,  # type: ignore[arg-type]
+                **options,  # type: ignore[arg-type]
+            )
+        return made[which]
+
+    yield of
+    for context in made.values():
+        context.close()
+
+
 @pytest.fixture
-def new_page(browser: Browser, page_problems: list[str]) -> Iterator[Callable[..., Page]]:
+def new_page(context_of: Callable[..., BrowserContext], page_problems: list[str]) -> Iterator[Callable[..., Page]]:
     """new_page(width=1440, height=900, scheme="light", **context options) -> Page, watched for problems."""
-    contexts = []
+    pages: list[Page] = []
 
     def note_console(message: ConsoleMessage) -> None:
         if message.type == "error" and not HARMLESS.search(f"{message.location} {message.text}"):
@@ -194,21 +214,18 @@ def new_page(browser: Browser, page_problems: list[str]) -> Iterator[Callable[..
             page_problems.append(f"request left this machine: {request.url}")
 
     def make(width: int = 1440, height: int = 900, scheme: str = "light", **options: object) -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,  # type: ignore[arg-type]
-            **options,  # type: ignore[arg-type]
-        )
-        contexts.append(context)
-        page = context.new_page()
+        page = context_of(width, height, scheme, **options).new_page()
+        pages.append(page)
         page.on("console", note_console)
         page.on("pageerror", lambda error: page_problems.append(f"page error: {error}"))
         page.on("request", note_request)
         return page
 
     yield make
-    for context in contexts:
-        context.close()
+    for page in pages:
+        if page.url.startswith("http"):
+            page.evaluate("localStorage.clear(); sessionStorage.clear()")  # the next test is a newcomer
+        page.close()
     assert not page_problems, page_problems
 
 

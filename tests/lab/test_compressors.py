@@ -1,12 +1,14 @@
 """Every compressor keeps its promises: how many tokens, of which patches, who reads the words, what learns."""
 
+from itertools import permutations
+
 import pytest
 import torch
 
 from vlmlens.errors import UserError
 from vlmlens.lab.compress import BUDGETS, COMPRESSORS, CompressedModel
 from vlmlens.lab.compress.average import covering
-from vlmlens.lab.compress.choose import choose
+from vlmlens.lab.compress.choose import choose, draw, mean_over_draws
 from vlmlens.lab.draw import render_batch
 from vlmlens.lab.sample import take
 from vlmlens.lab.text import encode
@@ -99,7 +101,10 @@ def test_every_part_learns(name, given, base):
     model = CompressedModel(COMPRESSORS[name], base)
     model.compressor = made(name).train()
     for keep in (9, 4, 1):
-        model.fuse(model.tell(*given, keep), *given[1:]).square().sum().backward()
+        told = model.tell(*given, keep)
+        losses = model.fuse(told, *given[1:]).square().sum(-1)
+        (losses.mean() if told.chance is None else mean_over_draws(losses, told.chance)).backward()
+    assert (model.tell(*given, 9).chance is not None) == COMPRESSORS[name].chooses
     for part, parameter in model.compressor.named_parameters():
         assert parameter.grad is not None, part
         assert torch.isfinite(parameter.grad).all(), part
@@ -160,21 +165,40 @@ def test_a_choice_keeps_the_best_and_of_equals_the_first():
     assert choose(torch.zeros(1, 36), 4).argmax(-1).tolist() == [[0, 1, 2, 3]]
 
 
-def test_a_choice_learns_to_keep_what_pays():
-    """One patch of twelve pays; its score rises although the choice is hard."""
+def test_a_choice_is_drawn_without_replacement_by_the_softmax_of_the_scores():
+    """Each of the twelve ordered pairs of four patches comes as often as its probability says, and says it."""
     torch.manual_seed(0)
-    scores = torch.zeros(1, 12, requires_grad=True)
-    optimiser = torch.optim.Adam([scores], 0.1)
-    for _ in range(60):
-        pays = choose(scores.expand(32, -1), 3, explore=True)[..., 5].sum(-1)
-        optimiser.zero_grad()
-        (-pays.mean()).backward()
-        optimiser.step()
-    assert choose(scores.detach(), 1).argmax() == 5
+    scores = torch.tensor([0.0, 1.0, 2.0, -1.0])
+    shares, chance = draw(scores.expand(40_000, -1), 2)
+    assert torch.equal(shares.sum(-1), torch.ones(40_000, 2))
+    assert (shares.argmax(-1).diff() > 0).all()  # in their own order
+    likely = {pair: in_turn(scores, pair).item() for pair in permutations(range(4), 2)}
+    for value, times in zip(*chance.round(decimals=4).unique(return_counts=True), strict=True):
+        [probability] = [each for each in likely.values() if abs(each - value.exp()) < 1e-4]
+        assert abs(times / 40_000 - probability) < 0.01
+    assert draw(scores[None], 4)[1] is None  # all patches are no choice
 
 
-def test_exploring_draws_without_replacement_by_the_softmax_of_the_scores():
+def in_turn(scores, order):
+    """The probability of drawing these patches one after the other, worked out one by one."""
+    left, product = scores.exp().sum(), torch.ones(())
+    for patch in order:
+        product = product * scores[patch].exp() / left
+        left = left - scores[patch].exp()
+    return product
+
+
+def test_what_a_choice_learns_is_the_gradient_of_its_expected_cost():
+    """Against all ordered pairs of four patches; the baseline is another draw, as in training."""
     torch.manual_seed(0)
-    scores = torch.tensor([0.0, 1.0, 2.0])
-    drawn = choose(scores.expand(20_000, -1), 1, explore=True)
-    assert torch.allclose(drawn.mean((0, 1)), scores.softmax(-1), atol=0.02)
+    cost = torch.randn(4, 4)
+    cost = cost + cost.T
+    scores = torch.tensor([0.3, -0.2, 0.8, 0.0], requires_grad=True)
+    expected = sum(in_turn(scores, pair) * cost[pair] for pair in permutations(range(4), 2))
+    [exact] = torch.autograd.grad(expected, scores)
+    shares, chance = draw(scores.expand(200_000, -1), 2)
+    paid = cost[tuple(shares.argmax(-1).T)]
+    mean = mean_over_draws(paid, chance)
+    assert mean.item() == pytest.approx(paid.mean().item())
+    [found] = torch.autograd.grad(mean, scores)
+    assert torch.allclose(found, exact, atol=0.01)

@@ -7,32 +7,46 @@ from torch.nn import functional as F
 from vlmlens.lab.compress.compressor import Told
 
 
-def choose(scores: Tensor, keep: int, explore: bool = False) -> Tensor:
+def choose(scores: Tensor, keep: int) -> Tensor:
     """The `keep` patches of the highest score: scores [picture, patch] to shares [picture, token, patch], one-hot.
 
-    Kept patches stand in their own order; of equal scores the earlier patch stays. Backwards, the k-th choice is the
-    softmax of the scores over what the choices before it have left (straight-through; the law of a draw without
-    replacement, Plackett-Luce). Multiplying kept tokens by their score would teach nothing here: the norm that they
-    meet at the entrance of the fusion takes every factor out. With `explore` the scores get Gumbel noise, so that the
-    kept patches are such a draw (Kool et al., 2019, “Stochastic beams and where to find them”).
+    Kept patches stand in their own order; of equal scores the earlier patch stays.
     """
-    patches = scores.shape[-1]
-    if keep == patches:
-        return torch.eye(patches, dtype=scores.dtype, device=scores.device).expand(len(scores), -1, -1)
-    if explore:
-        scores = scores - torch.empty_like(scores).exponential_().clamp(min=1e-20).log()
-    best = scores.argsort(dim=-1, descending=True, stable=True)[:, :keep]
-    hard = F.one_hot(best, patches).to(scores.dtype)  # [picture, token, patch], best first
-    in_order = best.argsort(dim=-1)[:, :, None].expand(-1, -1, patches)
-    if not scores.requires_grad:
-        return hard.gather(1, in_order)
-    taken = hard.cumsum(1) - hard > 0
-    soft = scores[:, None].expand_as(hard).masked_fill(taken, -torch.inf).softmax(-1)
-    return (hard + (soft - soft.detach())).gather(1, in_order)
+    return _one_hot(scores.argsort(dim=-1, descending=True, stable=True)[:, :keep], scores)
 
 
-def kept(image: Tensor, shares: Tensor) -> Told:
-    """The patches that were chosen, as they are."""
-    if shares.requires_grad:
-        return Told(shares @ image, shares)
-    return Told(image.gather(1, shares.argmax(-1)[..., None].expand(-1, -1, image.shape[-1])), shares)
+def draw(scores: Tensor, keep: int) -> tuple[Tensor, Tensor | None]:
+    """A choice by chance, to learn from: shares as `choose` gives them, and its log-probability [picture].
+
+    Patches are drawn one after the other without replacement by the softmax of their scores (Plackett-Luce), with
+    Gumbel noise (Kool et al., 2019, “Stochastic beams and where to find them”). All patches are no choice: None.
+    """
+    if keep == scores.shape[-1]:
+        return choose(scores, keep), None
+    noise = torch.empty_like(scores).exponential_().clamp(min=1e-20).log()
+    best = (scores.detach() - noise).argsort(dim=-1, descending=True)
+    ranked = scores.gather(1, best)
+    left = ranked.flip(1).logcumsumexp(1).flip(1)  # of all that were not drawn before
+    return _one_hot(best[:, :keep], scores), (ranked - left)[:, :keep].sum(1)
+
+
+def mean_over_draws(losses: Tensor, chance: Tensor) -> Tensor:
+    """The mean loss; its gradient is also that of the draws' probabilities, unbiased (REINFORCE).
+
+    `losses` and the draws' `chance` are [2 * pictures], the second half another draw for each picture of the first:
+    what it lost is the baseline (leave-one-out, Kool et al., 2019, “Buy 4 REINFORCE samples”).
+    A straight-through gradient takes the loss for linear in a patch; trained by it, choices were worse than chance.
+    """
+    found = losses.detach()
+    worse = found - found.roll(len(found) // 2)
+    return (losses + worse * (chance - chance.detach())).mean()
+
+
+def keep_patches(image: Tensor, scores: Tensor, keep: int, learn: bool) -> Told:
+    """The best patches as they are; to `learn`, patches that are drawn."""
+    shares, chance = draw(scores, keep) if learn else (choose(scores, keep), None)
+    return Told(image.gather(1, shares.argmax(-1)[..., None].expand(-1, -1, image.shape[-1])), shares, chance)
+
+
+def _one_hot(patches: Tensor, like: Tensor) -> Tensor:
+    return F.one_hot(patches.sort(dim=-1).values, like.shape[-1]).to(like.dtype)

@@ -16,6 +16,7 @@ class Told:
 
     tokens: Tensor  # [picture, token, width], in the space of the encoder's features
     shares: Tensor  # [picture, token, patch], sums to one over patches: of which patches each token tells
+    chance: Tensor | None = None  # [picture], log-probability of the choice, where one was drawn to learn from it
 
 
 class Compressor(nn.Module):
@@ -46,6 +47,7 @@ class Compression:
     loses: str  # what it throws away
     query_aware: bool  # whether the words of the question decide
     selects: bool = False  # whether tokens are patches as they were
+    chooses: bool = False  # whether it learns which patches stay, by drawing
     budgets: tuple[int, ...] = BUDGETS
     steps: int = 1200  # of training, with everything else alike
     control: bool = False  # no method, but what a method must beat

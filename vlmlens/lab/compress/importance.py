@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from vlmlens.lab.compress.choose import choose, kept
+from vlmlens.lab.compress.choose import keep_patches
 from vlmlens.lab.compress.compressor import Compression, Compressor, Told
 from vlmlens.lab.vision import WIDTH
 
@@ -13,7 +13,7 @@ class Importance(Compressor):
         self.score = nn.Sequential(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, WIDTH), nn.GELU(), nn.Linear(WIDTH, 1))
 
     def tell(self, image: Tensor, words: Tensor, mask: Tensor, keep: int) -> Told:
-        return kept(image, choose(self.score(image)[..., 0], keep, self.training))
+        return keep_patches(image, self.score(image)[..., 0], keep, self.training)
 
 
 COMPRESSOR = Compression(
@@ -24,4 +24,6 @@ COMPRESSOR = Compression(
     loses="Whole patches: what is seldom asked about is gone, also when it is asked about.",
     query_aware=False,
     selects=True,
+    chooses=True,
+    steps=1800,
 )

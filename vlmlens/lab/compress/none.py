@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from vlmlens.errors import UserError
-from vlmlens.lab.compress.choose import choose, kept
+from vlmlens.lab.compress.choose import keep_patches
 from vlmlens.lab.compress.compressor import Compression, Compressor, Told
 from vlmlens.lab.vision import PATCHES
 
@@ -12,7 +12,7 @@ class Whole(Compressor):
     def tell(self, image: Tensor, words: Tensor, mask: Tensor, keep: int) -> Told:
         if keep != image.shape[1]:
             raise UserError(f"“none” keeps all {image.shape[1]} patches; {keep} tokens need a compressor.")
-        return kept(image, choose(image[..., 0], keep))
+        return keep_patches(image, image[..., 0], keep, learn=False)
 
 
 COMPRESSOR = Compression(

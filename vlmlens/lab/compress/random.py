@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from vlmlens.lab.compress.choose import choose, kept
+from vlmlens.lab.compress.choose import keep_patches
 from vlmlens.lab.compress.compressor import Compression, Compressor, Told
 
 
@@ -13,7 +13,7 @@ class Chance(Compressor):
     def tell(self, image: Tensor, words: Tensor, mask: Tensor, keep: int) -> Told:
         dice = None if self.training else torch.Generator().manual_seed(0)
         scores = torch.rand(image.shape[:2], generator=dice).to(image)
-        return kept(image, choose(scores, keep))
+        return keep_patches(image, scores, keep, learn=False)
 
 
 COMPRESSOR = Compression(

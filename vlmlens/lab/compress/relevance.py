@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vlmlens.lab.compress.choose import choose
+from vlmlens.lab.compress.choose import choose, draw
 from vlmlens.lab.compress.compressor import Compression, Compressor, Told
 from vlmlens.lab.compress.scores import coupling, even, information, salience
 from vlmlens.lab.vision import HEADS, WIDTH
@@ -56,11 +56,11 @@ class Relevance(Compressor):
         if keep == 1:
             shares = relevance.softmax(-1)[:, None]
             return Told(shares @ image, shares)
-        whole = choose(relevance, keep - 1, self.training)
-        taken = whole.detach().sum(1) > 0.5  # [picture, patch]
+        whole, chance = draw(relevance, keep - 1) if self.training else (choose(relevance, keep - 1), None)
+        taken = whole.sum(1) > 0.5  # [picture, patch]
         rest = relevance.masked_fill(taken, -torch.inf).softmax(-1)[:, None]
         shares = torch.cat([whole, rest], dim=1)
-        return Told(shares @ image, shares)
+        return Told(shares @ image, shares, chance)
 
 
 def _around(values: Tensor) -> Tensor:
@@ -80,4 +80,6 @@ COMPRESSOR = Compression(
     known_as="the relevance realisation of ARR-COC-0-1; the one token for the rest is EViT's (Liang et al., 2022)",
     loses="No patch, but the detail of all that were not chosen.",
     query_aware=True,
+    chooses=True,
+    steps=1800,
 )

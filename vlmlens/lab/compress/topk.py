@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from vlmlens.lab.compress.choose import choose, kept
+from vlmlens.lab.compress.choose import keep_patches
 from vlmlens.lab.compress.compressor import Compression, Compressor, Told
 from vlmlens.lab.vision import WIDTH
 
@@ -21,7 +21,7 @@ class TopK(Compressor):
         return products.masked_fill(~mask[:, None], -torch.inf).logsumexp(-1)
 
     def tell(self, image: Tensor, words: Tensor, mask: Tensor, keep: int) -> Told:
-        return kept(image, choose(self.scores(image, words, mask), keep, self.training))
+        return keep_patches(image, self.scores(image, words, mask), keep, self.training)
 
 
 COMPRESSOR = Compression(
@@ -32,4 +32,6 @@ COMPRESSOR = Compression(
     loses="Whole patches: what the question did not seem to need is gone, and no second question can have it.",
     query_aware=True,
     selects=True,
+    chooses=True,
+    steps=1800,
 )

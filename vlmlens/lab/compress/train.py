@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vlmlens.lab.compress.choose import mean_over_draws
 from vlmlens.lab.compress.compressor import Compression
 from vlmlens.lab.compress.model import BASE, CompressedModel
 from vlmlens.lab.questions import all_questions
@@ -62,9 +63,13 @@ def train_compressor(
 
     def loss_of(index: np.ndarray) -> Tensor:
         keep = int(dice.choice(budgets, p=often / often.sum()))
+        if compression.chooses:
+            index = np.tile(index[: len(index) // 2], 2)  # two draws for each question
         which = pool.question[index]
         image, text, real = pool.image[index].float(), words[which], mask[which]
-        return F.cross_entropy(model.fuse(model.tell(image, text, real, keep), text, real), pool.answer[index])
+        told = model.tell(image, text, real, keep)
+        losses = F.cross_entropy(model.fuse(told, text, real), pool.answer[index], reduction="none")
+        return losses.mean() if told.chance is None else mean_over_draws(losses, told.chance)
 
     odds = np.array([EMPHASIS[question.kind] for question in all_questions()])[pool.question.numpy()]
     began = time.monotonic()

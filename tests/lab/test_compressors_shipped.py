@@ -1,0 +1,59 @@
+"""Shipped compressors: all are there, they answer as measured, a learned choice beats chance, the page is theirs."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from vlmlens.lab.compress import BUDGETS, COMPRESSORS
+from vlmlens.lab.compress.measured import read
+from vlmlens.lab.compress.weights import card_of, load_compressed, trained_seeds
+from vlmlens.lab.weights import SEEDS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("compression_shipped", ROOT / "benchmarks" / "compression.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def held_out(script):
+    return script.pool_of("test", script.SAMPLE, script.QUESTIONS)
+
+
+@pytest.mark.parametrize("name", COMPRESSORS)
+def test_every_seed_is_there_with_its_card_and_its_numbers(name):
+    assert trained_seeds(name) == tuple(SEEDS)
+    assert read().budgets(name) == COMPRESSORS[name].budgets
+    for seed in SEEDS:
+        card = json.loads(card_of(name, seed).read_text())
+        assert card["steps"] == COMPRESSORS[name].steps
+        assert card["curve"][-1]["step"] == card["steps"]
+        assert card["seconds"] > 0
+
+
+@pytest.mark.parametrize("name", COMPRESSORS)
+def test_the_numbers_are_those_of_the_weights(name, script, held_out):
+    keep = 9 if 9 in COMPRESSORS[name].budgets else BUDGETS[0]
+    found = script.row(name, 1, load_compressed(name, 1), held_out, (keep,), None)
+    [own] = [row for row in read().of(name) if row.seed == 1]
+    assert found["accuracy"][str(keep)] == pytest.approx(own.accuracy[keep], abs=0.003)  # rounding elsewhere
+    assert found["by_question"][str(keep)] == pytest.approx(dict(own.by_question[keep]), abs=0.02)
+
+
+@pytest.mark.parametrize("name", [name for name, row in COMPRESSORS.items() if row.chooses])
+def test_a_learned_choice_beats_chance(name):
+    for keep in (9, 4, 1):
+        assert read().difference(name, "random pruning", keep).word == "more"
+
+
+def test_the_page_of_docs_is_of_these_numbers(script):
+    assert script.TABLE.read_text() == script.table(read())
