@@ -30,7 +30,7 @@ from scipy import __version__ as scipy_version
 
 import vlmlens
 from vlmlens import charts
-from vlmlens.lab.compress import BUDGETS, COMPRESSORS, CompressedModel
+from vlmlens.lab.compress import BUDGETS, COMPRESSORS, CompressedModel, in_words
 from vlmlens.lab.compress.cost import cost
 from vlmlens.lab.compress.measured import TARGET, Measured, read
 from vlmlens.lab.compress.train import RECIPE, train_compressor
@@ -200,7 +200,7 @@ def table(found: Measured) -> str:
         "",
         f"*{SHOWN}*",
         "",
-        "| compressor | reads the words | seeds | " + " | ".join(f"{keep} tokens" for keep in BUDGETS) + " |",
+        "| compressor | reads the words | seeds | " + " | ".join(map(in_words, BUDGETS)) + " |",
         "| --- " * (3 + len(BUDGETS)) + "|",
     ]
     for name in found.compressors:
@@ -224,7 +224,7 @@ def table(found: Measured) -> str:
     lines += ["", "## Against the control", "", "Accuracy less that of random pruning at as many tokens.", ""]
     shown = [name for name in found.compressors if not COMPRESSORS[name].control]
     fewer = [keep for keep in BUDGETS if keep < BUDGETS[0]]
-    lines += ["| compressor | " + " | ".join(f"{keep} tokens" for keep in fewer) + " |"]
+    lines += ["| compressor | " + " | ".join(map(in_words, fewer)) + " |"]
     lines += ["| --- " * (1 + len(fewer)) + "|"]
     for name in shown:
         gaps = [found.difference(name, CONTROL, keep) for keep in fewer]
@@ -236,8 +236,8 @@ def table(found: Measured) -> str:
         gap, own = found.alone(name, keep), found.accuracy(name, keep, keep)
         if gap and own:
             lines.append(
-                f"- {name}, trained as long for {keep} tokens alone: {own} ({own.seeds} seeds); against the model for "
-                f"all budgets {gap}, {gap.word}."
+                f"- {name}, trained as long for {in_words(keep)} alone: {own} ({own.seeds} seeds); against the "
+                f"model for all budgets {gap}, {gap.word}."
             )
     lines += ["", "## By kind of question, at 4 tokens", ""]
     kinds = list(found.asked)

@@ -15,15 +15,6 @@ GROUPS = {  # colour and shape of a group of compressors
 }
 
 
-Y: Spec = {
-    "field": "accuracy",
-    "type": "quantitative",
-    "title": "accuracy",
-    "scale": {"domain": [0, 1]},
-    "axis": {"format": ".0%", "values": [0, 0.25, 0.5, 0.75, 1]},
-}
-
-
 @dataclass(frozen=True)
 class Compressed:
     """One compressor at one budget."""
@@ -70,7 +61,8 @@ def compression(
     needs no picture, drawn as a dashed line.
     """
     places = sorted({dot.across for dot in dots})
-    scale: Spec = {"type": "log" if cost else "sqrt", "nice": False, "padding": 14}
+    scale: Spec = {"type": "log" if cost else "sqrt", "zero": False, "nice": False, "padding": 14}
+    y = _upwards(dots, floor)
     ticks: Spec = {"format": "~s", "tickCount": 5} if cost else {"values": places, "format": "d"}
     x: Spec = {
         "field": "across",
@@ -99,11 +91,11 @@ def compression(
         {"field": "high", "type": "quantitative", "format": ".3f", "title": "to"},
         {"field": "seeds", "type": "quantitative"},
     ]
-    others = _layers([dot for dot in dots if dot.compressor != marked], None, x, color, shape, hover)
-    own = _layers([dot for dot in dots if dot.compressor == marked], marked, x, color, shape, hover)
+    others = _layers([dot for dot in dots if dot.compressor != marked], None, x, y, color, shape, hover)
+    own = _layers([dot for dot in dots if dot.compressor == marked], marked, x, y, color, shape, hover)
     layers = [*others, *own]
     if floor is not None:
-        layers.insert(0, _floor(floor))
+        layers.insert(0, _floor(floor, y))
     return figure({"layer": layers}, _told(dots, axis), 380)
 
 
@@ -119,22 +111,24 @@ def compression_panels(dots: Sequence[Compressed], control: str, floor: float | 
         "field": "across",
         "type": "quantitative",
         "title": "image tokens",
-        "scale": {"type": "sqrt", "nice": False, "padding": 6},
+        "scale": {"type": "sqrt", "zero": False, "nice": False, "padding": 6},
         "axis": {"values": sorted({dot.across for dot in dots}), "format": "d", "grid": False},
     }
+
+    y = _upwards(dots, floor)
 
     def curve(color: str) -> list[Spec]:
         return [
             {
                 "mark": {"type": "area", "opacity": 0.25, "color": color},
-                "encoding": {"x": x, "y": Y | {"field": "low"}, "y2": {"field": "high"}},
+                "encoding": {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}},
             },
-            {"mark": {"type": "line", "color": color, "point": {"color": color}}, "encoding": {"x": x, "y": Y}},
+            {"mark": {"type": "line", "color": color, "point": {"color": color}}, "encoding": {"x": x, "y": y}},
         ]
 
     layers: list[Spec] = [{"data": _data(beside), "layer": curve(NULL)}, *curve(AFTER)]
     if floor is not None:
-        layers.insert(0, _floor(floor))
+        layers.insert(0, _floor(floor, y))
     facet: Spec = {
         "field": "compressor",
         "type": "nominal",
@@ -153,12 +147,25 @@ def _told(dots: Sequence[Compressed], axis: str) -> str:
     )
 
 
-def _floor(accuracy: float) -> Spec:
+def _upwards(dots: Sequence[Compressed], floor: float | None) -> Spec:
+    """Accuracy, from the quarter below everything that is drawn."""
+    least = min([1.0 if floor is None else floor, *(dot.low for dot in dots)])
+    ticks = [quarter / 4 for quarter in range(max(0, int(4 * least)), 5)]
+    return {
+        "field": "accuracy",
+        "type": "quantitative",
+        "title": "accuracy",
+        "scale": {"domain": [ticks[0], 1]},
+        "axis": {"format": ".0%", "values": ticks},
+    }
+
+
+def _floor(accuracy: float, y: Spec) -> Spec:
     """A dashed line at what needs no picture."""
     return {
         "data": {"values": [{}]},
         "mark": {"type": "rule", "strokeDash": [4, 4], "color": NULL},
-        "encoding": {"y": {"datum": accuracy}},
+        "encoding": {"y": {"datum": accuracy, "type": "quantitative", "scale": y["scale"]}},  # else it begins at zero
     }
 
 
@@ -176,13 +183,13 @@ def _data(dots: Sequence[Compressed], marked: str | None = None) -> Spec:
 
 
 def _layers(
-    dots: Sequence[Compressed], marked: str | None, x: Spec, color: Spec, shape: Spec, hover: list[Spec]
+    dots: Sequence[Compressed], marked: str | None, x: Spec, y: Spec, color: Spec, shape: Spec, hover: list[Spec]
 ) -> list[Spec]:
     """Line, interval and points of some compressors; a band for the one that is marked."""
     if not dots:
         return []
     own = marked is not None
-    ends = {"x": x, "y": Y | {"field": "low"}, "y2": {"field": "high"}, "color": color}
+    ends = {"x": x, "y": y | {"field": "low"}, "y2": {"field": "high"}, "color": color}
     one = len({dot.across for dot in dots}) == 1
     interval: Spec = {
         "mark": {"type": "area", "opacity": 0.2} if own and not one else {"type": "rule", "opacity": 0.45},
@@ -190,10 +197,10 @@ def _layers(
     }
     line: Spec = {
         "mark": {"type": "line", "strokeWidth": 3 if own else 1.2, "opacity": 1 if own else 0.7},
-        "encoding": {"x": x, "y": Y, "color": color, "detail": {"field": "compressor"}},
+        "encoding": {"x": x, "y": y, "color": color, "detail": {"field": "compressor"}},
     }
     points: Spec = {
         "mark": {"type": "point", "filled": True, "size": 90 if own else 45, "opacity": 1},
-        "encoding": {"x": x, "y": Y, "color": color, "shape": shape, "tooltip": hover},
+        "encoding": {"x": x, "y": y, "color": color, "shape": shape, "tooltip": hover},
     }
     return [{"data": _data(dots, marked), "layer": [interval, line, points]}]

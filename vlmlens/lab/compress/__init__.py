@@ -14,7 +14,7 @@ from vlmlens.lab.compress import (
     relevance,
     topk,
 )
-from vlmlens.lab.compress.compressor import BUDGETS, Compression, Compressor, Told
+from vlmlens.lab.compress.compressor import BUDGETS, Compression, Compressor, Told, in_words
 from vlmlens.lab.compress.model import CompressedModel
 
 COMPRESSORS: dict[str, Compression] = {
@@ -22,4 +22,4 @@ COMPRESSORS: dict[str, Compression] = {
     for file in (none, average, queries, qformer, perceiver, topk, importance, relevance, random)
 }
 
-__all__ = ["BUDGETS", "COMPRESSORS", "CompressedModel", "Compression", "Compressor", "Told"]
+__all__ = ["BUDGETS", "COMPRESSORS", "CompressedModel", "Compression", "Compressor", "Told", "in_words"]

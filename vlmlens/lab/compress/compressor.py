@@ -10,6 +10,11 @@ from vlmlens.errors import UserError
 BUDGETS = (36, 25, 16, 9, 4, 1)  # tokens that are trained and measured
 
 
+def in_words(tokens: int) -> str:
+    """ "1 token", "4 tokens"."""
+    return f"{tokens} token{'s' * (tokens != 1)}"
+
+
 @dataclass(frozen=True, eq=False)
 class Told:
     """A picture in `keep` tokens."""

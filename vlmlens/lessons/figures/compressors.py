@@ -5,7 +5,7 @@ import torch
 
 from vlmlens import charts
 from vlmlens.attribution.ground_truth import Mean
-from vlmlens.lab.compress import BUDGETS, COMPRESSORS
+from vlmlens.lab.compress import BUDGETS, COMPRESSORS, in_words
 from vlmlens.lab.compress.weights import load_compressed
 from vlmlens.lab.questions import ANSWERS
 from vlmlens.lab.sample import Item
@@ -46,7 +46,7 @@ def run(settings: Settings, load: Load, progress: Progress) -> Shown:
         *([bar(other, found[other], "after")] if other != one else []),
     ]
     return Shown(
-        f"With {keep} tokens {one} answers {within(found[one])} of {ITEMS} questions rightly, {other} "
+        f"With {in_words(keep)} {one} answers {within(found[one])} of {ITEMS} questions rightly, {other} "
         f"{within(found[other])}; with all {BUDGETS[0]} patches {within(found[ALL])}.",
         {
             **numbers("one", found[one]),
@@ -57,7 +57,7 @@ def run(settings: Settings, load: Load, progress: Progress) -> Shown:
             "first": one,
             "second": other,
         },
-        charts.named_bars(bars, f"right with {keep} tokens"),
+        charts.named_bars(bars, f"right with {in_words(keep)}"),
         table=shares(bars),
     )
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from vlmlens import charts
 from vlmlens.errors import NotApplicable
-from vlmlens.lab.compress import BUDGETS, COMPRESSORS
+from vlmlens.lab.compress import BUDGETS, COMPRESSORS, in_words
 from vlmlens.lab.compress.ask import Heard, ask
 from vlmlens.lab.compress.measured import COMMAND, Measured, read
 from vlmlens.lab.compress.weights import COMMAND as TRAIN
@@ -87,7 +87,7 @@ def listen(request: Request, names: Sequence[str], keep: int, questions: Sequenc
     pixels = lab_pixels(request.source.load())
     return result(
         ("compression", tuple(names), keep, request.source, tuple(questions)),
-        f"Asking {' and '.join(names)} with {keep} tokens",
+        f"Asking {' and '.join(names)} with {in_words(keep)}",
         lambda progress: [ask(model, pixels, question, keep) for model in models for question in questions],
     )
 
@@ -124,7 +124,7 @@ def _notices(request: Request) -> None:
 def _survives(heard: Heard) -> str:
     """What is told of the picture, in a sentence."""
     row = COMPRESSORS[heard.compressor]
-    tokens = f"{heard.keep} token{'s' * (heard.keep != 1)}"
+    tokens = in_words(heard.keep)
     if row.selects:
         return f"**{heard.keep} of {PATCHES}** patches stay, each whole; of **{heard.left_out}** nothing is told."
     if heard.left_out:
@@ -167,7 +167,7 @@ def sentence(found: Measured, name: str, keep: int) -> str:
     """The accuracy of the chosen one with its doubt, against all patches and against chance."""
     own = found.accuracy(name, keep)
     if own is None:
-        return f"**{name}** with {keep} tokens is not measured yet: `{COMMAND}` goes on where it was."
+        return f"**{name}** with {in_words(keep)} is not measured yet: `{COMMAND}` goes on where it was."
     told = (
         f"With **{keep} of {PATCHES}** tokens **{name}** answers **{own.value:.3f}** [{own.low:.3f}, {own.high:.3f}] "
         f"of the questions rightly ({own.seeds} seed{'s' * (own.seeds != 1)})"
@@ -226,7 +226,7 @@ def _tables(found: Measured, name: str, keep: int) -> dict[str, charts.Figure]:
     st.markdown("**Every compressor at every budget** (mean over seeds [95 % interval])")
     made = []
     for each in found.compressors:
-        cells = {f"{budget} tokens": str(found.accuracy(each, budget) or "n/a") for budget in BUDGETS}
+        cells = {in_words(budget): str(found.accuracy(each, budget) or "n/a") for budget in BUDGETS}
         aware = "yes" if COMPRESSORS[each].query_aware else "no"
         made.append({"compressor": each, "reads the words": aware} | cells)
     st.dataframe(pd.DataFrame(made), width="stretch", hide_index=True, height=35 * (len(made) + 1) + 3)
@@ -236,10 +236,10 @@ def _tables(found: Measured, name: str, keep: int) -> dict[str, charts.Figure]:
     with right:
         by = found.by_question(name, keep)
         if not by:
-            st.info(f"n/a: {name} with {keep} tokens is not measured yet.")
+            st.info(f"n/a: {name} with {in_words(keep)} is not measured yet.")
             return {}
         worst = min(by, key=lambda kind: by[kind].value)
-        titled(f"**{name}** with {keep} tokens is weakest on **{worst}**: {by[worst]}.", words.KINDS)
+        titled(f"**{name}** with {in_words(keep)} is weakest on **{worst}**: {by[worst]}.", words.KINDS)
         whole = found.accuracy("none", PATCHES)
         figure = charts.by_kind(by, whole.value if whole else 1.0)
         chart(figure)
@@ -251,7 +251,7 @@ def alone(found: Measured) -> str:
     """Whether one model for all budgets pays for it."""
     told = "One model serves all budgets here; one that was trained for a single budget might do better at it."
     gaps = [(each, keep, found.alone(each, keep)) for each, keep in found.trained_alone]
-    parts = [f"{each} at {keep} tokens: {gap}, {gap.word}" for each, keep, gap in gaps if gap]
+    parts = [f"{each} at {in_words(keep)}: {gap}, {gap.word}" for each, keep, gap in gaps if gap]
     if not parts:
         return f"{told} Whether it does is not measured yet: `python benchmarks/compression.py --alone`."
     return f"{told} Measured, alone less all: {'; '.join(parts)}."

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from vlmlens.errors import UserError
-from vlmlens.lab.compress import COMPRESSORS
+from vlmlens.lab.compress import COMPRESSORS, in_words
 from vlmlens.lab.compress.ask import Heard, overlap
 from vlmlens.lab.compress.weights import trained_seeds
 from vlmlens.lab.questions import normalise, suggestions
@@ -61,8 +61,8 @@ def pairs(request: Request, name: str, keep: int, listen: Listen) -> None:
             survivors(heard, request, 210)
     (one, shared), (other, same) = ((each[0].compressor, overlap(*each)) for each in (told[:2], told[2:]))
     titled(
-        f"Asked the other question, **{one}** tells **{shared:.2f}** of the same, **{other}** **{same:.2f}**; {kept} "
-        "tokens each.",
+        f"Asked the other question, **{one}** tells **{shared:.2f}** of the same, **{other}** **{same:.2f}**; "
+        f"{in_words(kept)} each.",
         words.AWARE,
     )
 
