@@ -5,14 +5,17 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+import importlib.util
 import runpy
 import shutil
+import sys
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+ROOT = Path(__file__).resolve().parents[1]
 GROUPED = "a folder"  # stands for `grouped_folder` among the names of lab models
 # What the processor of a chat model brings; told apart from the family's own prompt by its first word.
 CHAT = (
@@ -31,6 +34,21 @@ def pytest_generate_tests(metafunc):
         if metafunc.module.__name__.endswith("test_laws"):  # what all models promise, planted ones promise, too
             names += ["planted:text-overrides", "planted:additive"]
         metafunc.parametrize("any_model", [*names, GROUPED], indirect=True, ids=[*names, "folder"])
+
+
+@pytest.fixture(scope="session")
+def script():
+    """A script of benchmarks/ as a module, one for all tests: script("compression")."""
+
+    @cache
+    def of(name):
+        spec = importlib.util.spec_from_file_location(f"{name}_script", ROOT / "benchmarks" / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # its dataclasses look there for their own types
+        spec.loader.exec_module(module)
+        return module
+
+    return of
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Marking maps against known places: hand cases, scikit-learn's ROC, chance, and the committed measurement."""
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -164,11 +163,8 @@ def test_what_the_manual_says_in_words_is_so():
         assert larger == (["relation"] if model == "lab:txt2img" else [])
 
 
-def test_the_page_of_the_manual_says_what_the_file_says():
-    spec = importlib.util.spec_from_file_location("maps", ROOT / "benchmarks" / "maps.py")
-    maps = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(maps)
-    assert maps.document(published()) == (ROOT / "docs" / "maps.md").read_text()
+def test_the_page_of_the_manual_says_what_the_file_says(script):
+    assert script("maps").document(published()) == (ROOT / "docs" / "maps.md").read_text()
 
 
 def test_a_few_questions_measured_again_agree(llava):

@@ -1,9 +1,6 @@
 """The command that trains and measures compressors: resumable, and its page says what was measured."""
 
-import importlib.util
 import json
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -15,22 +12,16 @@ from vlmlens.lab.sample import take
 from vlmlens.lab.train import make_pool
 from vlmlens.lab.weights import LabName, load_encoders, load_wiring
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 @pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("compression_script", ROOT / "benchmarks" / "compression.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def compression(script):
+    return script("compression")
 
 
 @pytest.fixture
-def places(script, tmp_path, monkeypatch):
+def places(compression, tmp_path, monkeypatch):
     monkeypatch.setattr(kept, "HOME", tmp_path)
-    monkeypatch.setattr(script, "TARGET", tmp_path / "compression.json")
+    monkeypatch.setattr(compression, "TARGET", tmp_path / "compression.json")
     return tmp_path
 
 
@@ -44,22 +35,22 @@ def untrained(name):
     return CompressedModel(COMPRESSORS[name], load_wiring(LabName("concat"))).eval()
 
 
-def test_what_has_weights_is_not_trained_again(script, places):
+def test_what_has_weights_is_not_trained_again(compression, places):
     names = ("none", "q-former")
-    assert script.training(names, (0, 1)) == [("none", 0), ("q-former", 0), ("none", 1), ("q-former", 1)]
+    assert compression.training(names, (0, 1)) == [("none", 0), ("q-former", 0), ("none", 1), ("q-former", 1)]
     kept.save_compressed("none", 0, Trained(untrained("none"), RECIPE, 0.0, ()))
-    assert script.training(names, (0, 1)) == [("q-former", 0), ("none", 1), ("q-former", 1)]
+    assert compression.training(names, (0, 1)) == [("q-former", 0), ("none", 1), ("q-former", 1)]
 
 
-def test_measuring_goes_on_where_it_was_and_reads_back(script, places, held_out):
+def test_measuring_goes_on_where_it_was_and_reads_back(compression, places, held_out):
     for name in ("none", "average pooling"):
         kept.save_compressed(name, 0, Trained(untrained(name), RECIPE, 0.0, ()))
-    script.measure(["none"], (0,), held_out)
-    first = json.loads(script.TARGET.read_text())["rows"]
-    script.measure(list(COMPRESSORS), (0,), held_out)
-    found = measured.read(script.TARGET)
+    compression.measure(["none"], (0,), held_out)
+    first = json.loads(compression.TARGET.read_text())["rows"]
+    compression.measure(list(COMPRESSORS), (0,), held_out)
+    found = measured.read(compression.TARGET)
     assert found.compressors == ("none", "average pooling")
-    assert json.loads(script.TARGET.read_text())["rows"][0] == first[0]
+    assert json.loads(compression.TARGET.read_text())["rows"][0] == first[0]
     whole = found.accuracy("none", 36)
     assert whole.value > 0.9  # the shipped wiring
     assert found.accuracy("average pooling", 36).value == pytest.approx(whole.value)  # untrained, all patches
@@ -69,15 +60,15 @@ def test_measuring_goes_on_where_it_was_and_reads_back(script, places, held_out)
     assert not list(places.glob("*.partial"))
 
 
-def test_the_page_has_a_row_for_each_and_says_what_is_missing(script, places, held_out):
+def test_the_page_has_a_row_for_each_and_says_what_is_missing(compression, places, held_out):
     kept.save_compressed("average pooling", 0, Trained(untrained("average pooling"), RECIPE, 0.0, ()))
-    script.measure(list(COMPRESSORS), (0,), held_out)
-    told = script.table(measured.read(script.TARGET))
+    compression.measure(list(COMPRESSORS), (0,), held_out)
+    told = compression.table(measured.read(compression.TARGET))
     assert "| average pooling | no | 1 |" in told
     assert "Not measured yet: `python benchmarks/compression.py --alone`" in told
     assert "Accuracy on 30 held-out lab questions" in told
 
 
-def test_no_job_is_begun_after_its_time(script, capsys):
-    assert list(script.work([(print, "never")], 1, end=0.0)) == []
+def test_no_job_is_begun_after_its_time(compression, capsys):
+    assert list(compression.work([(print, "never")], 1, end=0.0)) == []
     assert "out of time with 1 to go" in capsys.readouterr().out

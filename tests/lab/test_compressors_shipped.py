@@ -1,9 +1,6 @@
 """Shipped compressors: all are there, they answer as measured, a learned choice beats chance, the page is theirs."""
 
-import importlib.util
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -12,21 +9,15 @@ from vlmlens.lab.compress.measured import read
 from vlmlens.lab.compress.weights import card_of, load_compressed, trained_seeds
 from vlmlens.lab.weights import SEEDS
 
-ROOT = Path(__file__).resolve().parents[2]
+
+@pytest.fixture(scope="module")
+def compression(script):
+    return script("compression")
 
 
 @pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("compression_shipped", ROOT / "benchmarks" / "compression.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def held_out(script):
-    return script.pool_of("test", script.SAMPLE, script.QUESTIONS)
+def held_out(compression):
+    return compression.pool_of("test", compression.SAMPLE, compression.QUESTIONS)
 
 
 @pytest.mark.parametrize("name", COMPRESSORS)
@@ -41,9 +32,9 @@ def test_every_seed_is_there_with_its_card_and_its_numbers(name):
 
 
 @pytest.mark.parametrize("name", COMPRESSORS)
-def test_the_numbers_are_those_of_the_weights(name, script, held_out):
+def test_the_numbers_are_those_of_the_weights(name, compression, held_out):
     keep = 9 if 9 in COMPRESSORS[name].budgets else BUDGETS[0]
-    found = script.row(name, 1, load_compressed(name, 1), held_out, (keep,), None)
+    found = compression.row(name, 1, load_compressed(name, 1), held_out, (keep,), None)
     [own] = [row for row in read().of(name) if row.seed == 1]
     assert found["accuracy"][str(keep)] == pytest.approx(own.accuracy[keep], abs=0.003)  # rounding elsewhere
     assert found["by_question"][str(keep)] == pytest.approx(dict(own.by_question[keep]), abs=0.02)
@@ -55,5 +46,5 @@ def test_a_learned_choice_beats_chance(name):
         assert read().difference(name, "random pruning", keep).word == "more"
 
 
-def test_the_page_of_docs_is_of_these_numbers(script):
-    assert script.TABLE.read_text() == script.table(read())
+def test_the_page_of_docs_is_of_these_numbers(compression):
+    assert compression.TABLE.read_text() == compression.table(read())

@@ -1,6 +1,5 @@
 """The committed measurements of hindered wirings hold together: nothing left out, and every figure agrees."""
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -14,23 +13,21 @@ FOUND = json.loads((ROOT / "assets" / "information" / "conditions.json").read_te
 
 
 @pytest.fixture
-def script(tmp_path, monkeypatch):
+def conditions(script, tmp_path, monkeypatch):
     """The script that measures, writing elsewhere."""
-    spec = importlib.util.spec_from_file_location("conditions_script", ROOT / "benchmarks" / "conditions.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = script("conditions")
     monkeypatch.setattr(module, "TARGET", tmp_path / "conditions.json")
     return module
 
 
-def test_every_condition_has_the_published_wirings_once_a_seed_and_no_row_twice(script):
+def test_every_condition_has_the_published_wirings_once_a_seed_and_no_row_twice(conditions):
     met = [(row["condition"], row["seed"], row["wiring"]) for row in FOUND["rows"]]
     assert len(set(met)) == len(met)
     assert {wiring for _, _, wiring in met} <= set(WIRINGS)
     for condition in FOUND["conditions"]:
-        seeds = {seed for name, seed, wiring in met if name == condition and wiring in script.MEASURED}
+        seeds = {seed for name, seed, wiring in met if name == condition and wiring in conditions.MEASURED}
         assert 0 in seeds
-        assert {(condition, seed, wiring) for seed in seeds for wiring in script.MEASURED} <= set(met)
+        assert {(condition, seed, wiring) for seed in seeds for wiring in conditions.MEASURED} <= set(met)
 
 
 @pytest.mark.parametrize("row", FOUND["rows"], ids=lambda row: f"{row['condition']}, {row['wiring']}, {row['seed']}")
@@ -45,7 +42,7 @@ def test_the_figures_of_a_row_agree(row):
         assert pid["converged"]
 
 
-def test_what_is_measured_stays_and_what_is_missing_is_added_once(script, tmp_path, monkeypatch):
+def test_what_is_measured_stays_and_what_is_missing_is_added_once(conditions, tmp_path, monkeypatch):
     """A run cut short goes on where it ended, and wirings named later join those that are there."""
     trained = []
 
@@ -54,16 +51,16 @@ def test_what_is_measured_stays_and_what_is_missing_is_added_once(script, tmp_pa
         return LabModel(wiring)
 
     kind = {"image_share": 0.5, "image_effect": 1.0, "accuracy": 1.0}
-    figures = {"held_out": {"accuracy": 1.0, "accuracy_blind": 0.3}, "by_kind": dict.fromkeys(script.KINDS, kind)}
-    monkeypatch.setattr(script, "trained", train)
-    monkeypatch.setattr(script, "measured", lambda model, side: figures)
-    script.run(tmp_path, ["concat"], ["half-trained"], [0])
-    script.run(tmp_path, ["concat"], ["half-trained"], [0])
+    figures = {"held_out": {"accuracy": 1.0, "accuracy_blind": 0.3}, "by_kind": dict.fromkeys(conditions.KINDS, kind)}
+    monkeypatch.setattr(conditions, "trained", train)
+    monkeypatch.setattr(conditions, "measured", lambda model, side: figures)
+    conditions.run(tmp_path, ["concat"], ["half-trained"], [0])
+    conditions.run(tmp_path, ["concat"], ["half-trained"], [0])
     assert trained == [("half-trained", "concat", 0)]
-    script.run(tmp_path, ["gated"], ["half-trained", "few tokens"], [0], minutes=0)
+    conditions.run(tmp_path, ["gated"], ["half-trained", "few tokens"], [0], minutes=0)
     assert len(trained) == 1, "no model is begun when the time is over"
-    script.run(tmp_path, ["gated", "concat"], ["half-trained"], [1, 0])
-    rows = json.loads(script.TARGET.read_text())["rows"]
+    conditions.run(tmp_path, ["gated", "concat"], ["half-trained"], [1, 0])
+    rows = json.loads(conditions.TARGET.read_text())["rows"]
     assert sorted(trained) == [("half-trained", w, s) for w in ("concat", "gated") for s in (0, 1)]
     hindered = [(r["seed"], r["wiring"]) for r in rows if r["condition"] == "half-trained"]
     assert hindered == [(0, "concat"), (0, "gated"), (1, "concat"), (1, "gated")]
