@@ -40,6 +40,9 @@ def test_what_has_weights_is_not_trained_again(compression, places):
     assert compression.training(names, (0, 1)) == [("none", 0), ("q-former", 0), ("none", 1), ("q-former", 1)]
     kept.save_compressed("none", 0, Trained(untrained("none"), RECIPE, 0.0, ()))
     assert compression.training(names, (0, 1)) == [("q-former", 0), ("none", 1), ("q-former", 1)]
+    rows = [{"compressor": "q-former", "seed": seed, "only": None} for seed in (0, 1)]
+    compression.TARGET.write_text(json.dumps({"rows": rows}))
+    assert compression.training(names, (0, 1)) == [("q-former", 0), ("none", 1)]  # the first seed is shipped
 
 
 def test_measuring_goes_on_where_it_was_and_reads_back(compression, places, held_out):

@@ -1,4 +1,4 @@
-"""Shipped compressors: all are there, they answer as measured, a learned choice beats chance, the page is theirs."""
+"""Shipped compressors: each is there, they answer as measured, a learned choice beats chance, the page is theirs."""
 
 import json
 
@@ -21,21 +21,21 @@ def held_out(compression):
 
 
 @pytest.mark.parametrize("name", COMPRESSORS)
-def test_every_seed_is_there_with_its_card_and_its_numbers(name):
-    assert trained_seeds(name) == tuple(SEEDS)
+def test_the_first_seed_is_there_with_its_card_and_numbers_of_all(name):
+    assert trained_seeds(name)[0] == 0
     assert read().budgets(name) == COMPRESSORS[name].budgets
-    for seed in SEEDS:
-        card = json.loads(card_of(name, seed).read_text())
-        assert card["steps"] == COMPRESSORS[name].steps
-        assert card["curve"][-1]["step"] == card["steps"]
-        assert card["seconds"] > 0
+    assert {row.seed for row in read().of(name)} == set(SEEDS)
+    card = json.loads(card_of(name).read_text())
+    assert card["steps"] == COMPRESSORS[name].steps
+    assert card["curve"][-1]["step"] == card["steps"]
+    assert card["seconds"] > 0
 
 
 @pytest.mark.parametrize("name", COMPRESSORS)
 def test_the_numbers_are_those_of_the_weights(name, compression, held_out):
     keep = 9 if 9 in COMPRESSORS[name].budgets else BUDGETS[0]
-    found = compression.row(name, 1, load_compressed(name, 1), held_out, (keep,), None)
-    [own] = [row for row in read().of(name) if row.seed == 1]
+    found = compression.row(name, 0, load_compressed(name), held_out, (keep,), None)
+    [own] = [row for row in read().of(name) if row.seed == 0]
     assert found["accuracy"][str(keep)] == pytest.approx(own.accuracy[keep], abs=0.003)  # rounding elsewhere
     assert found["by_question"][str(keep)] == pytest.approx(dict(own.by_question[keep]), abs=0.02)
 

@@ -2,7 +2,7 @@
 
 The budget is drawn anew at every step, so that one model can be asked for any of them (Matryoshka query transformers,
 Hu et al., 2024; M3, Cai et al., 2024). A model that is trained for one budget alone may do better at it; `only` trains
-one.
+one. A compressor that learns to choose is asked half as many questions a step, each twice (`choose.py`).
 """
 
 import time

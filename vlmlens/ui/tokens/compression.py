@@ -81,7 +81,7 @@ def listen(request: Request, names: Sequence[str], keep: int, questions: Sequenc
     if missing := [name for name in names if not trained_seeds(name)]:
         raise NotApplicable(
             f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not trained yet. `{TRAIN}` trains what is "
-            "missing, in about 40 minutes on two cores; it can be stopped and goes on where it was."
+            "missing, in about 50 minutes on two cores; it can be stopped and goes on where it was."
         )
     models = [load_compressed(name, trained_seeds(name)[0]) for name in names]
     pixels = lab_pixels(request.source.load())
@@ -136,7 +136,7 @@ def _curve(found: Measured | None, name: str, keep: int) -> dict[str, charts.Fig
     """Accuracy against what is across, with its sentence; where nothing was measured, how to measure it."""
     if found is None:
         st.info(
-            f"n/a: no compressor is measured yet. `{COMMAND}` trains and measures all of them, in about 45 minutes "
+            f"n/a: no compressor is measured yet. `{COMMAND}` trains and measures all of them, in about 50 minutes "
             "on two cores; it can be stopped and goes on where it was."
         )
         return {}
