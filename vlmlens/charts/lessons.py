@@ -12,8 +12,7 @@ DASHES = ([1, 0], [5, 3], [2, 2], [8, 3, 2, 3])
 
 @dataclass(frozen=True)
 class Bar:
-    """One number with its 95 % interval, NaN where there is none. `look`: one of LOOKS; `kind`: what the legend "
-    "says."""
+    """One number, its 95 % interval or NaN where there is none. `look`: one of LOOKS; `kind`: what the legend says."""
 
     name: str
     value: float

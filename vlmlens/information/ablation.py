@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
-from scipy.stats import t as student
 
 from vlmlens.information.clusters import K
 from vlmlens.information.estimate import Estimate
 from vlmlens.information.interventional import Interventional, interventional
 from vlmlens.information.representational import Running
+from vlmlens.lab.cards import half_width
 from vlmlens.lab.sample import crossed, take
 from vlmlens.models import VLM
 from vlmlens.progress import Progress
@@ -120,8 +120,7 @@ def over_seeds(values: Sequence[float]) -> tuple[float, float, float]:
     known = np.array([value for value in values if value == value])
     if len(known) < 2:
         return (float(known.mean()) if len(known) else np.nan), np.nan, np.nan
-    half = float(student.ppf(0.975, len(known) - 1) * known.std(ddof=1) / np.sqrt(len(known)))
-    mean = float(known.mean())
+    mean, half = float(known.mean()), half_width(known)
     return mean, max(0.0, mean - half), min(1.0, mean + half)
 
 

@@ -173,12 +173,18 @@ def cards(wiring: str, seeds: Sequence[int] = SEEDS) -> Cards:
     )
 
 
+def half_width(values: Sequence[float] | np.ndarray) -> float:
+    """Half of Student's 95 % interval of the mean of two or more values."""
+    count = len(values)
+    return float(student.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count))
+
+
 def over_seeds(values: Sequence[float], questions: int) -> Estimate:
     """Mean of proportions over training seeds that were all asked the same so many questions."""
     mean, count = float(np.mean(values)), len(values)
     low, high = wilson(mean * questions, questions)
     if count > 1:
-        half = float(student.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count))
+        half = half_width(values)
         low, high = max(0.0, min(low, mean - half)), min(1.0, max(high, mean + half))
     return Estimate(mean, low, high, count, questions)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
 
+from vlmlens.lab.cards import half_width
 from vlmlens.lab.two_stages import CHANCE, GALLERY, VARIANTS, Found
 
 TARGET = Path(__file__).resolve().parents[2] / "assets" / "fusion" / "two_stages.json"
@@ -40,8 +40,7 @@ def over_seeds(values: Sequence[float]) -> tuple[float, float, float]:
     """Mean and 95 % interval over training seeds; NaN for what fewer than two cannot tell."""
     if len(values) < 2:
         return (float(values[0]) if len(values) else float("nan")), float("nan"), float("nan")
-    half = float(student.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
-    mean = float(np.mean(values))
+    mean, half = float(np.mean(values)), half_width(values)
     return mean, mean - half, mean + half
 
 

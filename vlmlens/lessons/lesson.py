@@ -103,15 +103,17 @@ class Lesson:
         step = self.steps[number]
         if step.kind == "predict":
             return next((later.call for later in self.steps[number + 1 :] if later.kind == "reveal"), None)
-        if step.call is not None:
-            return step.call
-        return next((each.call for each in reversed(self.steps[:number]) if each.call is not None), None)
+        return self._last(number + 1)
 
     def spoken_of(self, number: int) -> Call | None:
         """The figure whose numbers a step's words may use: a prediction knows only what was shown before it."""
         if self.steps[number].kind != "predict":
             return self.call_of(number)
-        return next((each.call for each in reversed(self.steps[:number]) if each.call is not None), None)
+        return self._last(number)
+
+    def _last(self, end: int) -> Call | None:
+        """The last figure of the steps before `end`."""
+        return next((step.call for step in reversed(self.steps[:end]) if step.call is not None), None)
 
     def predictions_of(self, number: int) -> tuple[int, ...]:
         """The predictions that the reveal at `number` settles."""

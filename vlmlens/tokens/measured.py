@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from scipy.stats import t as student
 
 from vlmlens.errors import UserError
+from vlmlens.lab.cards import half_width
 from vlmlens.tokens.adapter import HOME
 
 TARGET = HOME / "allocation.json"
@@ -156,9 +156,8 @@ def compare(total: int, one: str, other: str, right: np.ndarray, against: np.nda
 
 def over(seeds: Sequence[float]) -> tuple[float, float]:
     """Student's 95 % interval of a mean over training seeds."""
-    values = np.array(seeds)
-    half = float(student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
-    return float(values.mean()) - half, float(values.mean()) + half
+    mean, half = float(np.mean(seeds)), half_width(seeds)
+    return mean - half, mean + half
 
 
 def area(scores: np.ndarray, wanted: np.ndarray) -> float:

@@ -118,6 +118,20 @@ def begin(key: Hashable, label: str, task: Callable[[Progress], Any]) -> None:
     _job(key, label, task)
 
 
+def wanted(key: Hashable) -> bool:
+    """Whether this session has pressed the button of `offer`."""
+    return bool(st.session_state.get(f"wanted-{key}"))
+
+
+def offer(key: Hashable, label: str, name: str | None = None) -> None:
+    """A button for work that is too dear to be done unasked; `name` is its widget's key."""
+
+    def want() -> None:
+        st.session_state[f"wanted-{key}"] = True
+
+    st.button(label, key=name, on_click=want)
+
+
 def live(
     key: Hashable,
     label: str,

@@ -24,10 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
 
 from vlmlens.errors import UserError
-from vlmlens.lab.cards import Estimate, over_seeds
+from vlmlens.lab.cards import Estimate, half_width, over_seeds
 from vlmlens.lab.compress.cost import TokenCost
 
 TARGET = Path(__file__).resolve().parents[3] / "assets" / "tokens" / "compression.json"
@@ -127,8 +126,7 @@ def _difference(pairs: Sequence[tuple[float, float]], n: int) -> Difference | No
     p, q = float(one.mean()), float(other.mean())
     half = 1.96 * float(np.sqrt((p * (1 - p) + q * (1 - q)) / n))
     if len(pairs) > 1:
-        spread = np.std(one - other, ddof=1) / np.sqrt(len(pairs))
-        half = max(half, float(student.ppf(0.975, len(pairs) - 1) * spread))
+        half = max(half, half_width(one - other))
     return Difference(value, max(-1.0, value - half), min(1.0, value + half), len(pairs))
 
 

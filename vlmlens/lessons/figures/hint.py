@@ -24,7 +24,7 @@ def run(settings: Settings, load: Load, progress: Progress) -> Shown:
     with_note = vlm.probabilities(scenes(items), noted)
     answers = [vlm.answer_text(int(best)) for best in with_note.argmax(axis=1)]
     follows = share(np.array([answer == word for answer, word in zip(answers, said, strict=True)]))
-    right = share(np.array([answer == item.answer for answer, item in zip(answers, items, strict=True)]))
+    right = share(hits(vlm, with_note, items))
     bars = [
         bar("right without a note", plain, "before"),
         bar("right with a wrong note", right, "image"),

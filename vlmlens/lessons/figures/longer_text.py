@@ -5,7 +5,7 @@ import numpy as np
 from vlmlens import charts
 from vlmlens.attention import budget
 from vlmlens.charts import Curve
-from vlmlens.lessons.figures.common import asked, declared, hits, numbers, scenes, share, within
+from vlmlens.lessons.figures.common import asked, declared, hits, numbers, scenes, share, texts, within
 from vlmlens.lessons.figures.figure import Amount, Choice, LessonFigure, Load, Settings, Shown
 from vlmlens.progress import Progress
 from vlmlens.rulers.ensemble import padded
@@ -23,7 +23,7 @@ def run(settings: Settings, load: Load, progress: Progress) -> Shown:
     right, attention = [], []
     for words in progress.over(lengths, len(lengths), "length"):
         around = padded(words)
-        asking = [around(number, item.question.text + "?") for number, item in enumerate(items)]
+        asking = [around(number, text) for number, text in enumerate(texts(items))]
         right.append(share(hits(vlm, vlm.probabilities(scenes(items), asking), items)))
         shares = []
         for item, text in list(zip(items, asking, strict=True))[:LOOKED]:
@@ -32,7 +32,7 @@ def run(settings: Settings, load: Load, progress: Progress) -> Shown:
         attention.append(float(np.mean(shares)))
     blind = [Curve("right", [x.value for x in right], [x.low for x in right], [x.high for x in right], "after")]
     none = load("planted:blind")
-    floor = share(hits(none, none.probabilities(scenes(items), [i.question.text + "?" for i in items]), items))
+    floor = share(hits(none, none.probabilities(scenes(items), texts(items)), items))
     return Shown(
         f"Without filler {vlm.name} is right in {within(right[0])}, after {lengths[-1]} words of it in "
         f"{within(right[-1])}; "

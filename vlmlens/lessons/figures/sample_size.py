@@ -1,11 +1,11 @@
 """How many bits are counted where there are none? Plug-in estimates against how many samples they rest on."""
 
 import numpy as np
-from scipy.stats import t as student
 
 from vlmlens import charts
 from vlmlens.charts import Curve
 from vlmlens.information import TRUTHS, decompose, estimate
+from vlmlens.lab.cards import half_width
 from vlmlens.lessons.figures.figure import Amount, Choice, LessonFigure, Load, Settings, Shown
 from vlmlens.progress import Progress
 
@@ -39,7 +39,7 @@ def run(settings: Settings, load: Load, progress: Progress) -> Shown:
         tables = np.stack([counted(drawn(joint, size, seed), STATES) for seed in range(SEEDS)])
         found = np.atleast_1d(decompose(tables, TOLERANCE).synergistic)
         means.append(float(found.mean()))
-        halves.append(float(student.ppf(0.975, SEEDS - 1) * found.std(ddof=1) / SEEDS**0.5))
+        halves.append(half_width(found))
         if size == n:
             at_n = found
     samples = drawn(joint, n, 0)

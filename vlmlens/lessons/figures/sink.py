@@ -7,6 +7,7 @@ import torch
 
 from vlmlens import charts
 from vlmlens.attribution.ground_truth import Mean
+from vlmlens.lab.vision import PATCHES
 from vlmlens.lab.weights import LabName, load_wiring
 from vlmlens.lessons.figures.common import asked, bar, declared, hits, numbers, scenes, share, shares, texts, within
 from vlmlens.lessons.figures.figure import Amount, LessonFigure, Load, Settings, Shown
@@ -16,8 +17,7 @@ from vlmlens.progress import Progress
 from vlmlens.trace import Watch
 
 ITEMS, LOOKED = 80, 16
-CORNER = 35  # the last patch: the lower right corner
-PATCHES = 36
+CORNER = PATCHES - 1  # the last patch: the lower right corner
 
 
 @lru_cache(maxsize=8)

@@ -12,7 +12,7 @@ from vlmlens.attribution.faithfulness import Trust, knock_out, marked, passes, t
 from vlmlens.progress import Cancelled, Progress
 from vlmlens.ui import words
 from vlmlens.ui.inspect.choice import Choice
-from vlmlens.ui.jobs import result
+from vlmlens.ui.jobs import offer, result, wanted
 from vlmlens.ui.look import chart, verdict
 from vlmlens.ui.request import Request
 
@@ -36,11 +36,9 @@ def badge(request: Request, choice: Choice, case: Case, found: Map, place: int) 
     check = result(("knock-out", *key), "Hiding what the map marks", lambda _progress: knock_out(case, cells))
     st.markdown(_removed(check))
     chart(charts.causal(check))
-    if not (case.vlm.info.lab or st.session_state.get(f"trust-{key}")):
+    if not (case.vlm.info.lab or wanted(("trust", *key))):
         _title(title, "not checked yet", "gray")
-        st.button(
-            f"Compare with random maps (up to {passes(case)} forward passes)", on_click=_ask, args=(f"trust-{key}",)
-        )
+        offer(("trust", *key), f"Compare with random maps (up to {passes(case)} forward passes)")
         return check, None
 
     def work(progress: Progress) -> Trust:
@@ -69,10 +67,6 @@ def _removed(check: CausalCheck) -> str:
         f"Removing what this map marks takes “{check.answer}” from {check.before:.2f} to **{check.after:.2f}**; "
         f"what random maps mark, to {check.elsewhere_mean:.2f} ({len(check.elsewhere)} draws)."
     )
-
-
-def _ask(key: str) -> None:
-    st.session_state[key] = True
 
 
 def curves(_shown: "Shown", judged: Trust | None) -> None:

@@ -1,5 +1,4 @@
-"""A lesson's figure on the page: run live, once for all who ask for the same, with a bar and Cancel when it takes "
-"long."""
+"""A lesson's figure on the page: run live, once for all who ask for the same, with a bar and Cancel if it is long."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +7,6 @@ import pandas as pd
 import streamlit as st
 
 from vlmlens.lessons import FIGURES, Amount, Call, Choice, Shown
-from vlmlens.models import VLM
 from vlmlens.progress import Progress
 from vlmlens.ui import pool
 from vlmlens.ui.jobs import begin, result
@@ -20,14 +18,10 @@ from vlmlens.ui.save import save_all
 def _task(call: Call) -> tuple[tuple[str, object], str, Callable[[Progress], Shown]]:
     """Key, label and work of a figure. Models come from the server's memory."""
     figure = FIGURES[call.figure]
-
-    def load(name: str) -> VLM:
-        return pool.get(name)
-
     return (
         ("lesson", call.key),
         f"Running {figure.name.replace('_', ' ')}",
-        lambda progress: figure.run(call.settings, load, progress),
+        lambda progress: figure.run(call.settings, pool.get, progress),
     )
 
 

@@ -11,7 +11,7 @@ from vlmlens.progress import Progress
 from vlmlens.tokens.prune import prune
 from vlmlens.tokens.prune_cost import Decoder, Timing, counted, formula, timed
 from vlmlens.tokens.pruned import image_tokens
-from vlmlens.ui.jobs import live
+from vlmlens.ui.jobs import live, offer, wanted
 from vlmlens.ui.look import chart, titled
 from vlmlens.ui.request import Request
 from vlmlens.ui.tokens import pruning_words as words
@@ -31,10 +31,9 @@ class Cost:
 def cost(request: Request, vlm: HuggingFaceVLM, share: float, layer: int, by: str) -> dict[str, charts.Figure]:
     """Draws it; what can be saved of it. Of a large model only when it is asked for."""
     key = ("prune-cost", vlm.name, vlm.info.revision, request.source, request.question, share, layer, by)
-    if not vlm.info.lab and not st.session_state.get(f"ask-{key}"):
+    if not (vlm.info.lab or wanted(key)):
         st.markdown("**What is saved?**")
-        passes = 2 * PAIRS + 6
-        st.button(f"Measure it (up to {passes} passes)", key="prune-measure", on_click=_ask, args=(f"ask-{key}",))
+        offer(key, f"Measure it (up to {2 * PAIRS + 6} passes)", "prune-measure")
         return {}
     drawn: dict[str, charts.Figure] = {}
     content = request.source.load()
@@ -57,10 +56,6 @@ def cost(request: Request, vlm: HuggingFaceVLM, share: float, layer: int, by: st
 
     live(key, "Timing full and pruned passes in turn", work, show, first=1.0)
     return drawn
-
-
-def _ask(key: str) -> None:
-    st.session_state[key] = True
 
 
 def sentence(found: Cost, ended: bool) -> str:

@@ -12,7 +12,7 @@ from vlmlens.models.huggingface import HuggingFaceVLM
 from vlmlens.tokens.prune import count
 from vlmlens.tokens.pruned import DRAWS, SHARES, Curve, sweep
 from vlmlens.tokens.rank import RANKERS
-from vlmlens.ui.jobs import live
+from vlmlens.ui.jobs import live, offer, wanted
 from vlmlens.ui.look import chart, titled
 from vlmlens.ui.request import Request
 from vlmlens.ui.tokens import pruning_words as words
@@ -24,9 +24,9 @@ PASSES = len(SHARES) * (len(RANKERS) - 1) + DRAWS * (len(SHARES) - 2)
 def curve(request: Request, vlm: HuggingFaceVLM, share: float, layer: int, by: str) -> dict[str, charts.Figure]:
     """Draws it; what can be saved of it. Of a large model only when it is asked for."""
     key = ("prune-curve", vlm.name, vlm.info.revision, request.source, request.question, layer)
-    if not vlm.info.lab and not st.session_state.get(f"ask-{key}"):
+    if not (vlm.info.lab or wanted(key)):
         st.markdown("**How does the answer fare with fewer tokens, and against chance?**")
-        st.button(f"Follow the curve (up to {PASSES} passes)", key="prune-follow", on_click=_ask, args=(f"ask-{key}",))
+        offer(key, f"Follow the curve (up to {PASSES} passes)", "prune-follow")
         return {}
     drawn: dict[str, charts.Figure] = {}
     content = request.source.load()
@@ -45,10 +45,6 @@ def curve(request: Request, vlm: HuggingFaceVLM, share: float, layer: int, by: s
         first=1.0,
     )
     return drawn
-
-
-def _ask(key: str) -> None:
-    st.session_state[key] = True
 
 
 def points(found: Curve) -> dict[str, Sequence[Point]]:
