@@ -53,6 +53,18 @@ def test_the_same_seed_gives_the_same_weights_and_encoders_stay_frozen(name, poo
     assert not one.model.training
 
 
+@pytest.mark.parametrize("name", [name for name, row in COMPRESSORS.items() if row.chooses or name == "random pruning"])
+def test_what_others_draw_meanwhile_changes_nothing(name, pool, monkeypatch):
+    alone, real = train(name, pool), CompressedModel.fuse
+
+    def fuse(self, *given):
+        torch.rand(3)  # as another thread might
+        return real(self, *given)
+
+    monkeypatch.setattr(CompressedModel, "fuse", fuse)
+    assert not differing(alone.model, train(name, pool).model)
+
+
 def test_one_budget_alone_is_another_training(pool):
     assert differing(train("average pooling", pool).model, train("average pooling", pool, only=4).model)
 

@@ -1,7 +1,7 @@
 """Which patches stay, and how does a hard choice learn?"""
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from vlmlens.lab.compress.compressor import Told
@@ -15,7 +15,7 @@ def choose(scores: Tensor, keep: int) -> Tensor:
     return _one_hot(scores.argsort(dim=-1, descending=True, stable=True)[:, :keep], scores)
 
 
-def draw(scores: Tensor, keep: int) -> tuple[Tensor, Tensor | None]:
+def draw(scores: Tensor, keep: int, dice: Generator | None = None) -> tuple[Tensor, Tensor | None]:
     """A choice by chance, to learn from: shares as `choose` gives them, and its log-probability [picture].
 
     Patches are drawn one after the other without replacement by the softmax of their scores (Plackett-Luce), with
@@ -23,7 +23,7 @@ def draw(scores: Tensor, keep: int) -> tuple[Tensor, Tensor | None]:
     """
     if keep == scores.shape[-1]:
         return choose(scores, keep), None
-    noise = torch.empty_like(scores).exponential_().clamp(min=1e-20).log()
+    noise = torch.empty_like(scores).exponential_(generator=dice).clamp(min=1e-20).log()
     best = (scores.detach() - noise).argsort(dim=-1, descending=True)
     ranked = scores.gather(1, best)
     left = ranked.flip(1).logcumsumexp(1).flip(1)  # of all that were not drawn before
@@ -42,9 +42,9 @@ def mean_over_draws(losses: Tensor, chance: Tensor) -> Tensor:
     return (losses + worse * (chance - chance.detach())).mean()
 
 
-def keep_patches(image: Tensor, scores: Tensor, keep: int, learn: bool) -> Told:
+def keep_patches(image: Tensor, scores: Tensor, keep: int, learn: bool, dice: Generator | None = None) -> Told:
     """The best patches as they are; to `learn`, patches that are drawn."""
-    shares, chance = draw(scores, keep) if learn else (choose(scores, keep), None)
+    shares, chance = draw(scores, keep, dice) if learn else (choose(scores, keep), None)
     return Told(image.gather(1, shares.argmax(-1)[..., None].expand(-1, -1, image.shape[-1])), shares, chance)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from vlmlens.errors import UserError
 
@@ -25,7 +25,12 @@ class Told:
 
 
 class Compressor(nn.Module):
-    """One way to tell a picture's patches in fewer tokens; whoever writes one writes `tell`."""
+    """One way to tell a picture's patches in fewer tokens; whoever writes one writes `tell`.
+
+    `dice` is what is drawn from in training: other threads draw from torch's own generator, too.
+    """
+
+    dice: Generator | None = None
 
     def forward(self, image: Tensor, words: Tensor, mask: Tensor, keep: int) -> Told:
         """image [picture, patch, width], words [picture, word, width], mask bool [picture, word], True: a word.

@@ -13,7 +13,7 @@ class Importance(Compressor):
         self.score = nn.Sequential(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, WIDTH), nn.GELU(), nn.Linear(WIDTH, 1))
 
     def tell(self, image: Tensor, words: Tensor, mask: Tensor, keep: int) -> Told:
-        return keep_patches(image, self.score(image)[..., 0], keep, self.training)
+        return keep_patches(image, self.score(image)[..., 0], keep, self.training, self.dice)
 
 
 COMPRESSOR = Compression(

@@ -11,7 +11,7 @@ class Chance(Compressor):
     """Fresh dice at every step of training; afterwards the same for the same place in a batch, whatever is asked."""
 
     def tell(self, image: Tensor, words: Tensor, mask: Tensor, keep: int) -> Told:
-        dice = None if self.training else torch.Generator().manual_seed(0)
+        dice = self.dice if self.training else torch.Generator().manual_seed(0)
         scores = torch.rand(image.shape[:2], generator=dice).to(image)
         return keep_patches(image, scores, keep, learn=False)
 

@@ -56,7 +56,7 @@ class Relevance(Compressor):
         if keep == 1:
             shares = relevance.softmax(-1)[:, None]
             return Told(shares @ image, shares)
-        whole, chance = draw(relevance, keep - 1) if self.training else (choose(relevance, keep - 1), None)
+        whole, chance = draw(relevance, keep - 1, self.dice) if self.training else (choose(relevance, keep - 1), None)
         taken = whole.sum(1) > 0.5  # [picture, patch]
         rest = relevance.masked_fill(taken, -torch.inf).softmax(-1)[:, None]
         shares = torch.cat([whole, rest], dim=1)

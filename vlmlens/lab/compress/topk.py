@@ -21,7 +21,7 @@ class TopK(Compressor):
         return products.masked_fill(~mask[:, None], -torch.inf).logsumexp(-1)
 
     def tell(self, image: Tensor, words: Tensor, mask: Tensor, keep: int) -> Told:
-        return keep_patches(image, self.scores(image, words, mask), keep, self.training)
+        return keep_patches(image, self.scores(image, words, mask), keep, self.training, self.dice)
 
 
 COMPRESSOR = Compression(

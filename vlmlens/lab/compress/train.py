@@ -51,6 +51,7 @@ def train_compressor(
     recipe = replace(RECIPE, steps=steps or compression.steps)
     torch.manual_seed(1000 + seed)
     model = CompressedModel(compression, load_wiring(LabName(BASE, seed))).train()
+    model.compressor.dice = torch.Generator().set_state(torch.get_rng_state())
     ids = encode([question.text for question in all_questions()])
     with torch.no_grad():
         words, mask = model.base.words(ids)
@@ -84,4 +85,5 @@ def train_compressor(
         odds / odds.sum() if recipe.emphasis else None,
         lambda step, loss: curve.append({"step": step, "loss": round(loss, 4)}),
     )
+    model.compressor.dice = None
     return Trained(model.requires_grad_(False).eval(), recipe, time.monotonic() - began, tuple(curve))
